@@ -1,1 +1,10 @@
-//! engine
+//! The storage engine: what one core keeps on disk, and how it comes back after a crash.
+//!
+//! Transitions are synchronous and know no I/O; what has to be done on the disk comes out as jobs that own what they
+//! need. Only `recovery`, the whole-file helpers and the jobs themselves wait, generic over [`disk::Disk`].
+
+pub mod disk;
+pub mod error;
+pub mod files;
+pub mod journal;
+pub mod memory;
