@@ -1,0 +1,47 @@
+//! ListGroups: v0–v5.
+//! Behaviour: lists the groups that this broker coordinates.
+//! Deviations: none.   Versions: v1 throttle; v3 flexible; v4 state filter; v5 type filter.
+
+use std::ops::RangeInclusive;
+
+use crate::message::{Api, message};
+
+impl Api for ListGroupsRequest {
+    const KEY: i16 = 16;
+    const VERSIONS: RangeInclusive<i16> = 0..=5;
+    type Response = ListGroupsResponse;
+}
+
+message! {
+    /// Asks for the groups of a broker.
+    pub struct ListGroupsRequest: flexible 3.. {
+        /// States of the groups we want to list.
+        states_filter: Vec<String> [4..],
+        /// Types of the groups we want to list.
+        types_filter: Vec<String> [5..],
+    }
+}
+
+message! {
+    /// The groups that match.
+    pub struct ListGroupsResponse: flexible 3.. {
+        /// How long the client is asked to wait because of a quota, in milliseconds.
+        throttle_time_ms: i32 [1..],
+        /// Error code; 0 is success.
+        error_code: i16,
+        /// The groups.
+        groups: Vec<ListedGroup>,
+    }
+
+    /// Group in the response.
+    pub struct ListedGroup {
+        /// Group id.
+        group_id: String,
+        /// Group protocol type.
+        protocol_type: String,
+        /// Group state name.
+        group_state: String [4..],
+        /// Group type name.
+        group_type: String [5..],
+    }
+}
