@@ -95,6 +95,7 @@ pub trait Disk: Clone + 'static {
 }
 
 /// An open file. Cloning gives another handle to the same one.
+#[allow(clippy::len_without_is_empty, reason = "a length on disk is asked for, not held")]
 #[allow(async_fn_in_trait, reason = "static dispatch, one core: no caller needs to name or send the futures")]
 pub trait File: Clone + 'static {
     /// Writes the slices one after the other at `position`. Position, and every slice's length and memory, are

@@ -4,9 +4,9 @@
 //!
 //! ```text
 //!  0  magic           8   "PARTITAJ"
-//!  8  format version  2
-//! 10  core            2   whose journal it is
-//! 12  crc             4   CRC-32C of everything from byte 16 to `length`
+//!  8  crc             4   CRC-32C of everything from byte 12 to `length`
+//! 12  format version  2
+//! 14  core            2   whose journal it is
 //! 16  boot epoch      8   which start of the broker wrote it
 //! 24  salt            8   random per start: bytes that a producer sends cannot pass for a group
 //! 32  sequence        8   1, 2, 3 … within the boot epoch
@@ -30,6 +30,7 @@
 //! 48  position        8   in the segment, in bytes
 //! ```
 //!
+//! Every later version keeps the first 16 bytes and `length` as they are, so that a newer group can be told from damage.
 //! A kind that this release does not know, or a newer format version, refuses to start: whoever wrote it relied on it
 //! being carried out.
 
@@ -49,7 +50,7 @@ pub const ENTRY_HEADER_BYTES: usize = 56;
 /// Bytes that an entry may carry at most: what Kafka's 32-bit sizes allow.
 pub const ENTRY_BYTES_MAX: usize = i32::MAX as usize;
 
-const CRC_START: usize = 16;
+const CRC_START: usize = 12;
 const _: () = assert!(GROUP_HEADER_BYTES + ENTRY_HEADER_BYTES < BLOCK);
 
 /// Where in a partition bytes lie.
@@ -128,7 +129,7 @@ impl Entry<'_> {
 pub struct GroupHeader {
     /// Whose journal it is.
     pub core: u16,
-    /// Of everything in the group from the boot epoch on.
+    /// Of everything in the group behind it.
     pub crc: u32,
     /// Which start of the broker wrote it.
     pub boot_epoch: u64,
@@ -154,8 +155,8 @@ impl GroupHeader {
     pub fn seal(&self, group: &mut [u8]) -> u32 {
         assert_eq!(group.len() as u64, self.length);
         group[0..8].copy_from_slice(&GROUP_MAGIC);
-        group[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        group[10..12].copy_from_slice(&self.core.to_le_bytes());
+        group[12..14].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        group[14..16].copy_from_slice(&self.core.to_le_bytes());
         group[16..24].copy_from_slice(&self.boot_epoch.to_le_bytes());
         group[24..32].copy_from_slice(&self.salt.to_le_bytes());
         group[32..40].copy_from_slice(&self.sequence.to_le_bytes());
@@ -164,7 +165,7 @@ impl GroupHeader {
         group[48..56].copy_from_slice(&self.length.to_le_bytes());
         group[56..64].fill(0);
         let crc = crc32c::crc32c(&group[CRC_START..]);
-        group[12..16].copy_from_slice(&crc.to_le_bytes());
+        group[8..12].copy_from_slice(&crc.to_le_bytes());
         crc
     }
 }
@@ -195,22 +196,18 @@ pub struct Group<'a> {
     pub entries: Vec<Entry<'a>>,
 }
 
-/// Reads the header with which `bytes` begin, without checking the CRC.
-///
-/// A newer version is reported from the magic alone, because its header may look different; whether it counts is for
-/// the caller to say.
-pub fn decode_header(bytes: &[u8]) -> Result<GroupHeader, BadGroup> {
+/// Reads the header with which `bytes` begin, checking neither the CRC nor the version: only for what
+/// [`decode_group`] will check.
+pub fn decode_header(bytes: &[u8]) -> Result<(u16, GroupHeader), BadGroup> {
     let mut reader = Reader { bytes };
     if reader.array::<8>()? != GROUP_MAGIC {
         return Err(BadGroup::Invalid);
     }
+    let crc = u32::from_le_bytes(reader.array()?);
     let version = u16::from_le_bytes(reader.array()?);
-    if version > FORMAT_VERSION {
-        return Err(BadGroup::TooNew(version));
-    }
     let header = GroupHeader {
         core: u16::from_le_bytes(reader.array()?),
-        crc: u32::from_le_bytes(reader.array()?),
+        crc,
         boot_epoch: u64::from_le_bytes(reader.array()?),
         salt: u64::from_le_bytes(reader.array()?),
         sequence: u64::from_le_bytes(reader.array()?),
@@ -218,17 +215,21 @@ pub fn decode_header(bytes: &[u8]) -> Result<GroupHeader, BadGroup> {
         entries: u32::from_le_bytes(reader.array()?),
         length: u64::from_le_bytes(reader.array()?),
     };
-    let plausible = version == FORMAT_VERSION && header.length >= GROUP_HEADER_BYTES as u64;
-    if plausible { Ok(header) } else { Err(BadGroup::Invalid) }
+    if header.length >= GROUP_HEADER_BYTES as u64 { Ok((version, header)) } else { Err(BadGroup::Invalid) }
 }
 
 /// Reads and checks the group with which `bytes` begin.
 pub fn decode_group(bytes: &[u8]) -> Result<Group<'_>, BadGroup> {
-    let header = decode_header(bytes)?;
+    let (version, header) = decode_header(bytes)?;
     let length = usize::try_from(header.length).map_err(|_| BadGroup::Invalid)?;
     let group = bytes.get(..length).ok_or(BadGroup::Invalid)?;
     if crc32c::crc32c(&group[CRC_START..]) != header.crc {
         return Err(BadGroup::Invalid);
+    }
+    match version {
+        FORMAT_VERSION => {}
+        0 => return Err(BadGroup::Invalid),
+        newer => return Err(BadGroup::TooNew(newer)),
     }
     let mut reader = Reader { bytes: &group[GROUP_HEADER_BYTES..] };
     let mut entries = Vec::new();
