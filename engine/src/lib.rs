@@ -7,4 +7,8 @@ pub mod disk;
 pub mod error;
 pub mod files;
 pub mod journal;
+pub mod leader_epochs;
 pub mod memory;
+pub mod partition_metadata;
+pub mod producer_snapshot;
+pub mod segment;
