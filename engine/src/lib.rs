@@ -3,6 +3,7 @@
 //! Transitions are synchronous and know no I/O; what has to be done on the disk comes out as jobs that own what they
 //! need. Only `recovery`, the whole-file helpers and the jobs themselves wait, generic over [`disk::Disk`].
 
+pub mod append;
 pub mod disk;
 pub mod error;
 pub mod files;
