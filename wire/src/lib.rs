@@ -1,7 +1,9 @@
 //! Kafka's bytes and values: framing, one file per API, record batch v2, bounded decoding. Knows no I/O.
 
 pub mod api;
+pub mod batch;
 pub mod codec;
+pub mod compression;
 pub mod error_code;
 pub mod header;
 pub mod ids;
