@@ -8,6 +8,7 @@ pub mod error_code;
 pub mod header;
 pub mod ids;
 pub mod message;
+pub mod records;
 
 pub use error_code::ErrorCode;
 pub use ids::{TopicPartitionId, Uuid};

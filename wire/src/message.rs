@@ -145,6 +145,7 @@ macro_rules! message {
                 reader: &mut $crate::codec::Reader<'_>,
                 form: $crate::codec::Form,
             ) -> Result<Self, $crate::codec::DecodeError> {
+                #[allow(unused_mut, reason = "some records are empty")]
                 let mut value = Self::default();
                 $($crate::message::message! {
                     @decode value.$field, reader, form $([$versions $(, nullable $nullable)? $(, tag $tag)?])?

@@ -33,6 +33,9 @@ pub enum DecodeError {
         /// Bytes of the declared size that the value did not use.
         left: usize,
     },
+    /// Bytes after the end of a message that must fill its space.
+    #[error("{0} bytes left over")]
+    Trailing(usize),
     /// A variable-length integer that does not end, or does not fit its type.
     #[error("variable-length integer out of range")]
     InvalidVarint,

@@ -193,7 +193,7 @@ impl Writer {
     pub fn tagged_section(&mut self) -> TaggedSection<'_> {
         let count_position = self.buffer.len();
         self.buffer.push(0);
-        TaggedSection { writer: self, count_position, count: 0 }
+        TaggedSection { writer: self, count_position, count: 0, tag_min: 0 }
     }
 }
 
@@ -204,6 +204,7 @@ pub struct TaggedSection<'w> {
     writer: &'w mut Writer,
     count_position: usize,
     count: u8,
+    tag_min: u32,
 }
 
 impl TaggedSection<'_> {
@@ -216,6 +217,8 @@ impl TaggedSection<'_> {
         default: &T,
         form: Form,
     ) -> Self {
+        assert!(tag >= self.tag_min, "tags ascend");
+        self.tag_min = tag + 1;
         if versions.contains(&form.version) && value != default {
             self.count += 1;
             self.append(tag, value, form);

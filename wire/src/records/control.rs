@@ -1,0 +1,101 @@
+//! The values of control records in KRaft's logs and snapshots. Their keys are a version and a type, two bytes
+//! each.
+//!
+//! The values are not preceded by a version: it is their own first field.
+
+use crate::codec::{DecodeError, Reader, Uuid};
+use crate::message::message;
+
+/// The version of control records' keys.
+const KEY_VERSION: i16 = 0;
+
+/// What a control record says (`org.apache.kafka.common.record.ControlRecordType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub enum ControlRecordType {
+    /// A transaction was aborted.
+    Abort = 0,
+    /// A transaction was committed.
+    Commit = 1,
+    /// [`LeaderChangeMessage`].
+    LeaderChange = 2,
+    /// [`SnapshotHeaderRecord`].
+    SnapshotHeader = 3,
+    /// [`SnapshotFooterRecord`].
+    SnapshotFooter = 4,
+    /// The quorum's own protocol version.
+    KraftVersion = 5,
+    /// The quorum's voters.
+    KraftVoters = 6,
+}
+
+impl ControlRecordType {
+    const ALL: [ControlRecordType; 7] = [
+        ControlRecordType::Abort,
+        ControlRecordType::Commit,
+        ControlRecordType::LeaderChange,
+        ControlRecordType::SnapshotHeader,
+        ControlRecordType::SnapshotFooter,
+        ControlRecordType::KraftVersion,
+        ControlRecordType::KraftVoters,
+    ];
+
+    /// Reads a control record's key. A later version of the key may be longer, but begins alike.
+    pub fn from_key(key: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(key);
+        let version = reader.i16()?;
+        if version < KEY_VERSION {
+            return Err(DecodeError::Unknown { what: "control record key version", value: version.into() });
+        }
+        let found = reader.i16()?;
+        let known = Self::ALL.into_iter().find(|&kind| kind as i16 == found);
+        known.ok_or(DecodeError::Unknown { what: "control record type", value: found.into() })
+    }
+
+    /// A control record's key.
+    pub fn to_key(self) -> [u8; 4] {
+        let [version_high, version_low] = KEY_VERSION.to_be_bytes();
+        let [type_high, type_low] = (self as i16).to_be_bytes();
+        [version_high, version_low, type_high, type_low]
+    }
+}
+
+message! {
+    /// The first record of each leader epoch.
+    pub struct LeaderChangeMessage: flexible 0.. {
+        /// Version of the leader change message.
+        version: i16,
+        /// Leader's node id, or −1 when unknown.
+        leader_id: i32,
+        /// Set of voters in the quorum for this epoch.
+        voters: Vec<Voter>,
+        /// Voters who voted for the leader at the time of election.
+        granting_voters: Vec<Voter>,
+    }
+
+    /// Set of voters in the quorum for this epoch.
+    pub struct Voter {
+        /// ID of the voter.
+        voter_id: i32,
+        /// Directory id of the voter.
+        voter_directory_id: Uuid [1..],
+    }
+}
+
+message! {
+    /// The first record of a snapshot.
+    pub struct SnapshotHeaderRecord: flexible 0.. {
+        /// Version of the snapshot header record.
+        version: i16,
+        /// Append time of the last record from the log contained in this snapshot.
+        last_contained_log_timestamp: i64,
+    }
+}
+
+message! {
+    /// The last record of a snapshot.
+    pub struct SnapshotFooterRecord: flexible 0.. {
+        /// Version of the snapshot footer record.
+        version: i16,
+    }
+}
