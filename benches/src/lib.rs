@@ -1,1 +1,15 @@
-//! benches
+//! What Partita is measured with: the floor program, the driver that loads any broker with the same bytes, and the
+//! paired comparison that fills `results/`.
+//!
+//! Nothing here runs in production. Linux only (io_uring, epoll, `/proc`).
+//! Start reading at [`driver`] (the client) and [`floor`] (the server that marks what the hardware allows).
+
+pub mod admin;
+pub mod batch;
+pub mod driver;
+pub mod floor;
+pub mod measurement;
+pub mod memory;
+pub mod procfs;
+pub mod produce;
+pub mod varint;
