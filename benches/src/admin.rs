@@ -86,11 +86,7 @@ fn check(request: &'static str, topic: &str, answer: &[u8]) -> Result<(), AdminE
     if code == 0 {
         return Ok(());
     }
-    Err(AdminError::Refused {
-        request,
-        topic: topic.to_owned(),
-        code,
-    })
+    Err(AdminError::Refused { request, topic: topic.to_owned(), code })
 }
 
 fn first_error_code(answer: &[u8]) -> Option<i16> {

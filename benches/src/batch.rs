@@ -80,22 +80,9 @@ mod tests {
     #[test]
     fn a_batch_fills_its_size_and_no_more() {
         for (batch_bytes, value_bytes) in [(16 << 10, 1000), (64 << 10, 100), (1 << 20, 1000)] {
-            let batch = build(
-                records_that_fit(batch_bytes, value_bytes),
-                value_bytes,
-                0,
-                1,
-            );
-            assert!(
-                batch.len() <= batch_bytes,
-                "{} > {batch_bytes}",
-                batch.len()
-            );
-            assert!(
-                batch.len() * 100 > batch_bytes * 90,
-                "{} of {batch_bytes}",
-                batch.len()
-            );
+            let batch = build(records_that_fit(batch_bytes, value_bytes), value_bytes, 0, 1);
+            assert!(batch.len() <= batch_bytes, "{} > {batch_bytes}", batch.len());
+            assert!(batch.len() * 100 > batch_bytes * 90, "{} of {batch_bytes}", batch.len());
         }
     }
 

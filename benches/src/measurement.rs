@@ -157,12 +157,7 @@ impl Measurement {
 impl LoadFigures {
     fn new(load: &Load, outcome: &Outcome) -> Self {
         Self {
-            kind: if load.rate.is_some() {
-                "open"
-            } else {
-                "closed"
-            }
-            .to_owned(),
+            kind: if load.rate.is_some() { "open" } else { "closed" }.to_owned(),
             partitions: load.partitions,
             connections: load.connections,
             depth: load.depth,
@@ -207,9 +202,7 @@ impl Resources {
             server_cpu_seconds_per_million_records: server_cpu
                 .map(|cpu| cpu / (outcome.records as f64 / 1e6).max(1e-6)),
             server_rss_peak_bytes: outcome.server_rss_peak_bytes,
-            server_written_bytes_per_byte: outcome
-                .server
-                .map(|server| per_byte(server.written_bytes)),
+            server_written_bytes_per_byte: outcome.server.map(|server| per_byte(server.written_bytes)),
             disk_written_bytes_per_byte: per_byte(machine.disk_written_bytes),
             disk_flushes: machine.flushes,
             client_cpu_seconds: client_cpu,
@@ -224,39 +217,21 @@ fn judge(load: &LoadFigures, resources: &Resources, seconds: f64) -> Validity {
     let mut reasons = Vec::new();
     let mut limit = |what: &str, share: f64, most: f64| {
         if share > most {
-            reasons.push(format!(
-                "{what} {:.1} %, above {:.1} %",
-                share * 100.0,
-                most * 100.0
-            ));
+            reasons.push(format!("{what} {:.1} %, above {:.1} %", share * 100.0, most * 100.0));
         }
     };
     limit("steal", resources.steal_share, STEAL_SHARE_MAX);
-    limit(
-        "client CPU",
-        resources.client_cpu_seconds / seconds,
-        CLIENT_CPU_SHARE_MAX,
-    );
+    limit("client CPU", resources.client_cpu_seconds / seconds, CLIENT_CPU_SHARE_MAX);
     if let Some(share) = resources.foreign_cpu_share {
         limit("foreign CPU", share, FOREIGN_CPU_SHARE_MAX);
     }
-    let mut verdict = if reasons.is_empty() {
-        "valid"
-    } else {
-        "suspect"
-    };
+    let mut verdict = if reasons.is_empty() { "valid" } else { "suspect" };
     if let Some(offered) = load.offered_requests {
         let share = load.acknowledged_requests as f64 / (offered as f64).max(1.0);
         if share < ACKNOWLEDGED_SHARE_MIN {
-            reasons.push(format!(
-                "acknowledged {:.1} % of the offered",
-                share * 100.0
-            ));
+            reasons.push(format!("acknowledged {:.1} % of the offered", share * 100.0));
             verdict = "overloaded";
         }
     }
-    Validity {
-        verdict: verdict.to_owned(),
-        reasons,
-    }
+    Validity { verdict: verdict.to_owned(), reasons }
 }

@@ -33,8 +33,7 @@ impl AlignedBuffer {
         }
         // SAFETY: the range was just mapped. Failure leaves small pages, which are correct too.
         unsafe { libc::madvise(address, length, libc::MADV_HUGEPAGE) };
-        let address =
-            NonNull::new(address.cast::<u8>()).expect("mmap never maps address 0 unasked");
+        let address = NonNull::new(address.cast::<u8>()).expect("mmap never maps address 0 unasked");
         let mut buffer = Self { address, length };
         for page in buffer.chunks_mut(BLOCK_BYTES) {
             // A plain store could be dropped by the compiler: the memory is known to be zero already.

@@ -24,10 +24,7 @@ impl Process {
         let io = fs::read_to_string(format!("/proc/{pid}/io"))?;
         let ticks = ticks_of(&stat).ok_or_else(|| malformed("/proc/PID/stat"))?;
         let written_bytes = field(&io, "write_bytes:").ok_or_else(|| malformed("/proc/PID/io"))?;
-        Ok(Self {
-            cpu: Duration::from_nanos(ticks * nanos_per_tick()),
-            written_bytes,
-        })
+        Ok(Self { cpu: Duration::from_nanos(ticks * nanos_per_tick()), written_bytes })
     }
 }
 
@@ -35,10 +32,7 @@ impl Sub for Process {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self {
-            cpu: self.cpu - earlier.cpu,
-            written_bytes: self.written_bytes - earlier.written_bytes,
-        }
+        Self { cpu: self.cpu - earlier.cpu, written_bytes: self.written_bytes - earlier.written_bytes }
     }
 }
 
@@ -63,10 +57,7 @@ pub fn rss_peak_bytes(pid: u32) -> io::Result<u64> {
 
 /// CPU time of the calling process.
 pub fn own_cpu() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a valid timespec; the clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
@@ -93,23 +84,14 @@ impl Machine {
     pub fn read() -> io::Result<Self> {
         let stat = fs::read_to_string("/proc/stat")?;
         let line = stat.lines().next().ok_or_else(|| malformed("/proc/stat"))?;
-        let fields: Vec<u64> = line
-            .split_whitespace()
-            .skip(1)
-            .filter_map(|field| field.parse().ok())
-            .collect();
+        let fields: Vec<u64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
         let &[user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = &fields[..] else {
             return Err(malformed("/proc/stat"));
         };
         let time = |ticks| Duration::from_nanos(ticks * nanos_per_tick());
         let (flushes, disk_written_bytes) = disks()?;
         let busy = time(user + nice + system + irq + softirq);
-        Ok(Self {
-            busy,
-            steal: time(steal),
-            flushes,
-            disk_written_bytes,
-        })
+        Ok(Self { busy, steal: time(steal), flushes, disk_written_bytes })
     }
 }
 
@@ -132,15 +114,8 @@ fn disks() -> io::Result<(u64, u64)> {
     let mut sum = (0, 0);
     for line in fs::read_to_string("/proc/diskstats")?.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let number = |index: usize| {
-            fields
-                .get(index)
-                .and_then(|field| field.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        let whole = fields
-            .get(2)
-            .is_some_and(|name| fs::exists(format!("/sys/block/{name}")).unwrap_or(false));
+        let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+        let whole = fields.get(2).is_some_and(|name| fs::exists(format!("/sys/block/{name}")).unwrap_or(false));
         if whole {
             sum = (sum.0 + number(18), sum.1 + number(9) * SECTOR_BYTES);
         }
@@ -161,10 +136,7 @@ fn nanos_per_tick() -> u64 {
 }
 
 fn malformed(file: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("{file} is not as expected"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("{file} is not as expected"))
 }
 
 #[cfg(test)]

@@ -79,12 +79,7 @@ pub fn read_request(body: &[u8]) -> Option<Request<'_>> {
     let partition = single(&mut reader)?.i32()?;
     let batch = reader.compact_bytes()?;
     let start = batch.as_ptr() as usize - body.as_ptr() as usize;
-    Some(Request {
-        correlation,
-        topic,
-        partition,
-        batch: start..start + batch.len(),
-    })
+    Some(Request { correlation, topic, partition, batch: start..start + batch.len() })
 }
 
 /// Reads an array's length and goes on only when it is one.
@@ -140,12 +135,7 @@ pub fn read_response(body: &[u8]) -> Option<Response> {
     let partition = single(&mut reader)?.i32()?;
     let error_code = reader.i16()?;
     let base_offset = reader.i64()?;
-    Some(Response {
-        correlation,
-        partition,
-        error_code,
-        base_offset,
-    })
+    Some(Response { correlation, partition, error_code, base_offset })
 }
 
 #[cfg(test)]
@@ -164,29 +154,16 @@ mod tests {
         assert_eq!(length as usize, frame.len() - LENGTH_BYTES);
         let body = &frame[LENGTH_BYTES..];
         let request = read_request(body).unwrap();
-        assert_eq!(
-            (request.correlation, request.topic, request.partition),
-            (99, &b"demo"[..], 17)
-        );
+        assert_eq!((request.correlation, request.topic, request.partition), (99, &b"demo"[..], 17));
         assert_eq!(body[request.batch], batch);
     }
 
     #[test]
     fn a_response_reads_back() {
-        let request = Request {
-            correlation: 5,
-            topic: b"demo",
-            partition: 3,
-            batch: 0..0,
-        };
+        let request = Request { correlation: 5, topic: b"demo", partition: 3, batch: 0..0 };
         let mut frame = Vec::new();
         put_response(&mut frame, &request, 6, 1234);
-        let expected = Response {
-            correlation: 5,
-            partition: 3,
-            error_code: 6,
-            base_offset: 1234,
-        };
+        let expected = Response { correlation: 5, partition: 3, error_code: 6, base_offset: 1234 };
         assert_eq!(read_response(&frame[LENGTH_BYTES..]), Some(expected));
     }
 

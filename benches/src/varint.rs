@@ -73,11 +73,7 @@ impl<'a> Reader<'a> {
 
     /// A compact length: `None` inside for null.
     pub fn compact_length(&mut self) -> Option<Option<usize>> {
-        Some(
-            self.unsigned()?
-                .checked_sub(1)
-                .map(|length| length as usize),
-        )
+        Some(self.unsigned()?.checked_sub(1).map(|length| length as usize))
     }
 
     /// Compact bytes or string; null reads as empty.

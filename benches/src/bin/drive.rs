@@ -89,12 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         server: arguments.server_pid,
     };
     if arguments.create {
-        admin::create_topic(
-            load.address,
-            &load.topic,
-            load.partitions as i32,
-            &arguments.settings,
-        )?;
+        admin::create_topic(load.address, &load.topic, load.partitions as i32, &arguments.settings)?;
     }
     let outcome = driver::run(&load)?;
     if arguments.delete {
@@ -107,20 +102,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn summarise(measurement: &Measurement) {
-    let Measurement {
-        throughput,
-        response,
-        resources,
-        validity,
-        ..
-    } = measurement;
-    eprintln!(
-        "{:.1} MB/s, {:.0} requests/s",
-        throughput.megabytes_per_second, throughput.requests_per_second
-    );
-    let p999 = response
-        .p999_us
-        .map_or("-".to_owned(), |value| format!("{value:.0}"));
+    let Measurement { throughput, response, resources, validity, .. } = measurement;
+    eprintln!("{:.1} MB/s, {:.0} requests/s", throughput.megabytes_per_second, throughput.requests_per_second);
+    let p999 = response.p999_us.map_or("-".to_owned(), |value| format!("{value:.0}"));
     eprintln!(
         "response p50 {:.0} p99 {:.0} p99.9 {p999} max {:.0} us",
         response.p50_us, response.p99_us, response.max_us

@@ -32,10 +32,8 @@ pub(super) struct Sink {
 impl Sink {
     pub(super) fn new() -> io::Result<Self> {
         // One microsecond to a minute at three digits, kept in nanoseconds.
-        let histogram = || {
-            Histogram::new_with_bounds(1_000, LATENCY_MAX.as_nanos() as u64, 3)
-                .map_err(io::Error::other)
-        };
+        let histogram =
+            || Histogram::new_with_bounds(1_000, LATENCY_MAX.as_nanos() as u64, 3).map_err(io::Error::other);
         Ok(Self {
             response: histogram()?,
             service: histogram()?,
@@ -52,10 +50,8 @@ impl Sink {
     }
 
     fn record(&mut self, request: &InFlight, now: Instant) {
-        self.response
-            .saturating_record((now - request.due).as_nanos() as u64);
-        self.service
-            .saturating_record((now - request.sent).as_nanos() as u64);
+        self.response.saturating_record((now - request.due).as_nanos() as u64);
+        self.service.saturating_record((now - request.sent).as_nanos() as u64);
         if !self.counting {
             return;
         }
@@ -107,18 +103,11 @@ impl Client {
     ) -> io::Result<Self> {
         let socket = connect(load)?;
         socket.set_nonblocking(true)?;
-        let phase = interval.map_or(Duration::ZERO, |interval| {
-            interval * index / load.connections
-        });
+        let phase = interval.map_or(Duration::ZERO, |interval| interval * index / load.connections);
         Ok(Self {
             socket,
             prefixes: partitions_of(load, index)
-                .map(|partition| {
-                    (
-                        partition,
-                        produce::request_prefix(&load.topic, partition, batch.len(), load.acks),
-                    )
-                })
+                .map(|partition| (partition, produce::request_prefix(&load.topic, partition, batch.len(), load.acks)))
                 .collect(),
             turn: 0,
             depth: load.depth as usize,
@@ -146,11 +135,7 @@ impl Client {
                 if self.in_flight.len() >= self.depth {
                     return Ok(None);
                 }
-                let due = if self.interval.is_some() {
-                    self.next_due
-                } else {
-                    now
-                };
+                let due = if self.interval.is_some() { self.next_due } else { now };
                 if due >= due_before {
                     return Ok(None);
                 }
@@ -173,12 +158,10 @@ impl Client {
         produce::set_correlation(&mut self.prefix, self.correlation);
         self.written = Some(0);
         let (correlation, partition) = (self.correlation, *partition);
-        self.in_flight.push_back(InFlight {
-            correlation,
-            partition,
-            due,
-            sent: Instant::now(),
-        });
+        let sent = Instant::now();
+        // A closed loop owes nothing before it sends.
+        let due = if self.interval.is_some() { due } else { sent };
+        self.in_flight.push_back(InFlight { correlation, partition, due, sent });
         if let Some(interval) = self.interval {
             self.next_due += interval;
         }
@@ -240,10 +223,8 @@ impl Client {
                 break;
             }
             let response = parse(&self.input[start + LENGTH_BYTES..end])?;
-            let request = self
-                .in_flight
-                .pop_front()
-                .ok_or_else(|| DriveError::Mismatch("an answer to no request".to_owned()))?;
+            let request =
+                self.in_flight.pop_front().ok_or_else(|| DriveError::Mismatch("an answer to no request".to_owned()))?;
             check(&response, &request)?;
             sink.record(&request, now);
             start = end;
@@ -273,15 +254,10 @@ fn parse(body: &[u8]) -> Result<Response, DriveError> {
 fn check(response: &Response, request: &InFlight) -> Result<(), DriveError> {
     if (response.correlation, response.partition) != (request.correlation, request.partition) {
         let expected = (request.correlation, request.partition);
-        return Err(DriveError::Mismatch(format!(
-            "{response:?}, expected correlation and partition {expected:?}"
-        )));
+        return Err(DriveError::Mismatch(format!("{response:?}, expected correlation and partition {expected:?}")));
     }
     if response.error_code != 0 || response.base_offset < 0 {
-        return Err(DriveError::Refused {
-            partition: response.partition,
-            code: response.error_code,
-        });
+        return Err(DriveError::Refused { partition: response.partition, code: response.error_code });
     }
     Ok(())
 }
@@ -308,11 +284,7 @@ fn partitions_of(load: &Load, connection: u32) -> impl Iterator<Item = i32> + us
 }
 
 /// Sends one batch to each partition until all have accepted one: a new topic's leaders take their time.
-pub(super) fn wait_until_ready(
-    load: &Load,
-    batch: &[u8],
-    within: Duration,
-) -> Result<(), DriveError> {
+pub(super) fn wait_until_ready(load: &Load, batch: &[u8], within: Duration) -> Result<(), DriveError> {
     const PAUSE: Duration = Duration::from_millis(100);
     let deadline = Instant::now() + within;
     let mut socket = connect(load)?;
@@ -334,20 +306,10 @@ fn is_transient(code: i16) -> bool {
     const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
     const LEADER_NOT_AVAILABLE: i16 = 5;
     const NOT_LEADER_OR_FOLLOWER: i16 = 6;
-    [
-        UNKNOWN_TOPIC_OR_PARTITION,
-        LEADER_NOT_AVAILABLE,
-        NOT_LEADER_OR_FOLLOWER,
-    ]
-    .contains(&code)
+    [UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER].contains(&code)
 }
 
-fn exchange(
-    socket: &mut TcpStream,
-    load: &Load,
-    batch: &[u8],
-    partition: i32,
-) -> Result<Response, DriveError> {
+fn exchange(socket: &mut TcpStream, load: &Load, batch: &[u8], partition: i32) -> Result<Response, DriveError> {
     let mut request = produce::request_prefix(&load.topic, partition, batch.len(), load.acks);
     request.extend_from_slice(batch);
     request.extend_from_slice(&SUFFIX);

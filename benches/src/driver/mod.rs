@@ -131,25 +131,16 @@ impl Counters {
 /// # Errors
 /// When the broker refuses, misanswers, closes or is too late.
 pub fn run(load: &Load) -> Result<Outcome, DriveError> {
-    assert!(
-        load.partitions > 0 && load.connections > 0 && load.depth > 0,
-        "a load has at least one of each"
-    );
-    assert!(
-        load.acks == -1 || load.acks == 1,
-        "only what is answered can be measured"
-    );
+    assert!(load.partitions > 0 && load.connections > 0 && load.depth > 0, "a load has at least one of each");
+    assert!(load.acks == -1 || load.acks == 1, "only what is answered can be measured");
     let records = batch::records_that_fit(load.batch_bytes, load.record_bytes);
-    let now_ms = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_millis() as i64);
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64);
     let batch = batch::build(records, load.record_bytes, now_ms, 1);
     client::wait_until_ready(load, &batch, READY_WITHIN)?;
 
     let poll = Poll::new()?;
-    let interval = load.rate.map(|rate| {
-        Duration::from_secs_f64(batch.len() as f64 * f64::from(load.connections) / rate)
-    });
+    let interval =
+        load.rate.map(|rate| Duration::from_secs_f64(batch.len() as f64 * f64::from(load.connections) / rate));
     let start = Instant::now();
     let mut clients = (0..load.connections)
         .map(|index| {
@@ -183,9 +174,7 @@ fn measure(
     drain(poll, clients, batch, &mut sink, end)?;
 
     let window = after.at - before.at;
-    let offered = load.rate.map_or(0, |rate| {
-        (rate * window.as_secs_f64() / batch.len() as f64) as u64
-    });
+    let offered = load.rate.map_or(0, |rate| (rate * window.as_secs_f64() / batch.len() as f64) as u64);
     Ok(Outcome {
         window,
         requests,
@@ -195,17 +184,10 @@ fn measure(
         response: sink.response,
         service: sink.service,
         client_cpu: after.client_cpu - before.client_cpu,
-        server: after
-            .server
-            .zip(before.server)
-            .map(|(after, before)| after - before),
+        server: after.server.zip(before.server).map(|(after, before)| after - before),
         server_rss_peak_bytes: load.server.map(procfs::rss_peak_bytes).transpose()?,
         machine: after.machine - before.machine,
-        bytes_per_second: sink
-            .per_second
-            .iter()
-            .map(|requests| requests * batch.len() as u64)
-            .collect(),
+        bytes_per_second: sink.per_second.iter().map(|requests| requests * batch.len() as u64).collect(),
     })
 }
 
@@ -238,13 +220,7 @@ fn turn_until(
 }
 
 /// Takes the answers that are still owed; in an open loop, first sends what was due before the end.
-fn drain(
-    poll: &Poll,
-    clients: &mut [Client],
-    batch: &[u8],
-    sink: &mut Sink,
-    end: Instant,
-) -> Result<(), DriveError> {
+fn drain(poll: &Poll, clients: &mut [Client], batch: &[u8], sink: &mut Sink, end: Instant) -> Result<(), DriveError> {
     const STEP: Duration = Duration::from_millis(20);
     let deadline = Instant::now() + DRAIN_WITHIN;
     while clients.iter().any(|client| client.owes(end)) {
@@ -272,9 +248,5 @@ pub fn set_congestion_control(socket: &impl AsRawFd, name: &str) -> io::Result<(
             name.len() as libc::socklen_t,
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

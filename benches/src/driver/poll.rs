@@ -27,24 +27,10 @@ impl Poll {
     /// Reports `index` whenever the socket has become readable or writable (edge-triggered).
     pub(super) fn add(&self, socket: RawFd, index: u32) -> io::Result<()> {
         let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET) as u32;
-        let mut event = libc::epoll_event {
-            events,
-            u64: u64::from(index),
-        };
+        let mut event = libc::epoll_event { events, u64: u64::from(index) };
         // SAFETY: the pointer is to a valid event; the kernel copies it.
-        let result = unsafe {
-            libc::epoll_ctl(
-                self.epoll.as_raw_fd(),
-                libc::EPOLL_CTL_ADD,
-                socket,
-                &raw mut event,
-            )
-        };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
+        let result = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, socket, &raw mut event) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
     /// Waits at most `timeout` and fills `ready` with the indexes that have news.

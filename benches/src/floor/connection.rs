@@ -69,10 +69,7 @@ impl Connection {
 
     /// The next receive: the rest of a large frame, or whatever there is.
     pub(super) fn receive_entry(&mut self) -> squeue::Entry {
-        let wanted = self
-            .frame_bytes()
-            .unwrap_or(self.frame_bytes_expected)
-            .max(RECEIVE_BYTES);
+        let wanted = self.frame_bytes().unwrap_or(self.frame_bytes_expected).max(RECEIVE_BYTES);
         self.input.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -80,15 +77,8 @@ impl Connection {
             self.input.resize(wanted, 0);
         }
         let room = &mut self.input[self.end..wanted];
-        assert!(
-            !room.is_empty(),
-            "a frame that is whole is consumed before more is received"
-        );
-        let entry = opcode::Recv::new(
-            types::Fd(self.socket.as_raw_fd()),
-            room.as_mut_ptr(),
-            room.len() as u32,
-        );
+        assert!(!room.is_empty(), "a frame that is whole is consumed before more is received");
+        let entry = opcode::Recv::new(types::Fd(self.socket.as_raw_fd()), room.as_mut_ptr(), room.len() as u32);
         entry.build()
     }
 
@@ -125,14 +115,9 @@ impl Connection {
     }
 
     pub(super) fn consume_frame(&mut self) {
-        self.frame_bytes_expected = self
-            .frame_bytes()
-            .expect("a frame was seen before it is consumed");
+        self.frame_bytes_expected = self.frame_bytes().expect("a frame was seen before it is consumed");
         self.start += self.frame_bytes_expected;
-        assert!(
-            self.start <= self.end,
-            "a frame was whole before it is consumed"
-        );
+        assert!(self.start <= self.end, "a frame was whole before it is consumed");
     }
 
     pub(super) fn queue(&mut self, answer: &[u8]) {
@@ -154,11 +139,7 @@ impl Connection {
             return None;
         }
         self.send_in_flight = true;
-        let entry = opcode::Send::new(
-            types::Fd(self.socket.as_raw_fd()),
-            rest.as_ptr(),
-            rest.len() as u32,
-        );
+        let entry = opcode::Send::new(types::Fd(self.socket.as_raw_fd()), rest.as_ptr(), rest.len() as u32);
         Some(entry.flags(libc::MSG_NOSIGNAL).build())
     }
 
@@ -188,9 +169,5 @@ fn set_no_delay(socket: &OwnedFd) -> io::Result<()> {
             size_of_val(&on) as libc::socklen_t,
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -20,14 +20,8 @@ const CHUNK_BYTES: usize = 256 << 10;
 const CHUNKS_IN_FLIGHT: usize = 64;
 /// A file's size: many chunks, and few gigabytes at a thousand partitions.
 const FILE_BYTES: u64 = 16 << 20;
-const _: () = assert!(
-    CHUNKS_IN_FLIGHT * CHUNK_BYTES >= 2 * FRAME_BYTES_MAX,
-    "the largest frame always fits in time"
-);
-const _: () = assert!(
-    FILE_BYTES.is_multiple_of(CHUNK_BYTES as u64),
-    "chunks never cross a file's end"
-);
+const _: () = assert!(CHUNKS_IN_FLIGHT * CHUNK_BYTES >= 2 * FRAME_BYTES_MAX, "the largest frame always fits in time");
+const _: () = assert!(FILE_BYTES.is_multiple_of(CHUNK_BYTES as u64), "chunks never cross a file's end");
 
 struct Stream {
     file: File,
@@ -66,26 +60,12 @@ impl Filing {
     ///
     /// # Errors
     /// When the partition's file can't be made, or there are more partitions than configured.
-    pub(super) fn append(
-        &mut self,
-        partition: usize,
-        batch: &[u8],
-    ) -> io::Result<Vec<(squeue::Entry, u32)>> {
-        assert!(
-            self.has_room(batch.len()),
-            "room is checked before an append"
-        );
+    pub(super) fn append(&mut self, partition: usize, batch: &[u8]) -> io::Result<Vec<(squeue::Entry, u32)>> {
+        assert!(self.has_room(batch.len()), "room is checked before an append");
         let mut full = Vec::new();
         self.open(partition)?;
-        let Self {
-            memory,
-            free,
-            streams,
-            ..
-        } = self;
-        let stream = streams[partition]
-            .as_mut()
-            .expect("the stream was just opened");
+        let Self { memory, free, streams, .. } = self;
+        let stream = streams[partition].as_mut().expect("the stream was just opened");
         let mut rest = batch;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(CHUNK_BYTES - stream.used));
@@ -96,8 +76,7 @@ impl Filing {
             if stream.used == CHUNK_BYTES {
                 let chunk = &memory[start..start + CHUNK_BYTES];
                 let file = types::Fd(stream.file.as_raw_fd());
-                let entry = opcode::Write::new(file, chunk.as_ptr(), CHUNK_BYTES as u32)
-                    .offset(stream.position);
+                let entry = opcode::Write::new(file, chunk.as_ptr(), CHUNK_BYTES as u32).offset(stream.position);
                 full.push((entry.build(), stream.chunk));
                 stream.position = (stream.position + CHUNK_BYTES as u64) % FILE_BYTES;
                 stream.chunk = free.pop().expect("room was checked");
@@ -108,12 +87,10 @@ impl Filing {
     }
 
     fn open(&mut self, partition: usize) -> io::Result<()> {
-        let slot = self.streams.get_mut(partition).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "more partitions than --partitions",
-            )
-        })?;
+        let slot = self
+            .streams
+            .get_mut(partition)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "more partitions than --partitions"))?;
         if slot.is_some() {
             return Ok(());
         }
@@ -129,12 +106,7 @@ impl Filing {
             return Err(io::Error::last_os_error());
         }
         let chunk = self.free.pop().expect("room was checked");
-        *slot = Some(Stream {
-            file,
-            position: 0,
-            chunk,
-            used: 0,
-        });
+        *slot = Some(Stream { file, position: 0, chunk, used: 0 });
         Ok(())
     }
 
@@ -144,10 +116,7 @@ impl Filing {
     /// When less was written than asked for.
     pub(super) fn finish_write(&mut self, chunk: u32, written: u32) -> io::Result<()> {
         if written as usize != CHUNK_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::WriteZero,
-                "a filing write was cut short",
-            ));
+            return Err(io::Error::new(io::ErrorKind::WriteZero, "a filing write was cut short"));
         }
         self.free.push(chunk);
         Ok(())

@@ -59,26 +59,14 @@ impl Journal {
     /// Creates and zero-fills the files under `journal/`.
     pub(super) fn create(settings: &Settings) -> io::Result<Self> {
         let group_bytes = settings.group_bytes.next_multiple_of(BLOCK_BYTES);
-        assert!(
-            settings.journal_file_bytes >= group_bytes as u64,
-            "a group fits a journal file"
-        );
+        assert!(settings.journal_file_bytes >= group_bytes as u64, "a group fits a journal file");
         let folder = settings.data_dir.join("journal");
         fs::create_dir_all(&folder)?;
         let files = (0..settings.journal_files)
-            .map(|index| {
-                zeroed_file(
-                    &folder.join(format!("{index:04}")),
-                    settings.journal_file_bytes,
-                )
-            })
+            .map(|index| zeroed_file(&folder.join(format!("{index:04}")), settings.journal_file_bytes))
             .collect::<io::Result<Vec<_>>>()?;
         let group = || -> io::Result<Group> {
-            Ok(Group {
-                memory: AlignedBuffer::new(group_bytes)?,
-                used: HEADER_BYTES,
-                acks: Acks::default(),
-            })
+            Ok(Group { memory: AlignedBuffer::new(group_bytes)?, used: HEADER_BYTES, acks: Acks::default() })
         };
         Ok(Self {
             files,
@@ -122,10 +110,7 @@ impl Journal {
         batch: &[u8],
         answer: impl FnOnce(&mut Vec<u8>),
     ) {
-        assert!(
-            self.has_room(batch.len()),
-            "room is checked before an append"
-        );
+        assert!(self.has_room(batch.len()), "room is checked before an append");
         let group = &mut self.groups[self.filling];
         let entry = &mut group.memory[group.used..group.used + ENTRY_HEADER_BYTES + batch.len()];
         entry[..4].copy_from_slice(&partition.to_le_bytes());
@@ -135,11 +120,7 @@ impl Journal {
         group.used += entry.len();
         let start = group.acks.bytes.len();
         answer(&mut group.acks.bytes);
-        group.acks.entries.push(Ack {
-            connection,
-            generation,
-            range: start..group.acks.bytes.len(),
-        });
+        group.acks.entries.push(Ack { connection, generation, range: start..group.acks.bytes.len() });
     }
 
     /// Seals the filling group and turns to the other, unless a write is in flight or nothing waits.
@@ -155,15 +136,10 @@ impl Journal {
         }
         let flags = if self.sync { libc::RWF_DSYNC } else { 0 };
         let file = types::Fd(self.files[self.file].as_raw_fd());
-        let entry = opcode::WriteFixed::new(
-            file,
-            self.groups[index].memory.as_ptr(),
-            length as u32,
-            index as u16,
-        )
-        .offset(self.position)
-        .rw_flags(flags)
-        .build();
+        let entry = opcode::WriteFixed::new(file, self.groups[index].memory.as_ptr(), length as u32, index as u16)
+            .offset(self.position)
+            .rw_flags(flags)
+            .build();
         self.position += length as u64;
         self.in_flight = length;
         self.filling = 1 - index;
@@ -191,10 +167,7 @@ impl Journal {
     /// When less was written than asked for: like a failed flush, that is never retried.
     pub(super) fn finish_write(&mut self, written: u32) -> io::Result<Acks> {
         if written as usize != self.in_flight {
-            return Err(io::Error::new(
-                io::ErrorKind::WriteZero,
-                "the journal write was cut short",
-            ));
+            return Err(io::Error::new(io::ErrorKind::WriteZero, "the journal write was cut short"));
         }
         self.in_flight = 0;
         let group = &mut self.groups[1 - self.filling];

@@ -113,20 +113,9 @@ impl Floor {
         // SAFETY: the groups' memory is owned by `journal`, which lives in the same value as the ring and is never unmapped
         // before it.
         unsafe { ring.submitter().register_buffers(&journal.memory())? };
-        let filing = settings
-            .filing
-            .then(|| Filing::create(settings))
-            .transpose()?;
+        let filing = settings.filing.then(|| Filing::create(settings)).transpose()?;
         let connections = Vec::new();
-        Ok(Self {
-            ring,
-            listener,
-            connections,
-            stalled: VecDeque::new(),
-            journal,
-            filing,
-            next_offset: 0,
-        })
+        Ok(Self { ring, listener, connections, stalled: VecDeque::new(), journal, filing, next_offset: 0 })
     }
 
     /// Serves until an error that no connection is to blame for.
@@ -139,11 +128,7 @@ impl Floor {
         loop {
             self.write_group()?;
             self.ring.submit_and_wait(1)?;
-            completions.extend(
-                self.ring
-                    .completion()
-                    .map(|c| (c.user_data(), c.result(), c.flags())),
-            );
+            completions.extend(self.ring.completion().map(|c| (c.user_data(), c.result(), c.flags())));
             for (data, result, flags) in completions.drain(..) {
                 match Token::unpack(data) {
                     Token::Accept => self.accepted(result, flags)?,
@@ -184,17 +169,11 @@ impl Floor {
         };
         self.connections[slot] = Some(Connection::new(socket)?);
         self.receive(slot as u32)?;
-        if cqueue::more(flags) {
-            Ok(())
-        } else {
-            self.accept()
-        }
+        if cqueue::more(flags) { Ok(()) } else { self.accept() }
     }
 
     fn connection(&mut self, index: u32) -> &mut Connection {
-        self.connections[index as usize]
-            .as_mut()
-            .expect("a connection lives until its last operation has completed")
+        self.connections[index as usize].as_mut().expect("a connection lives until its last operation has completed")
     }
 
     fn receive(&mut self, index: u32) -> io::Result<()> {
@@ -215,16 +194,8 @@ impl Floor {
     /// Takes whole frames off a connection until it has none left or there is no room; then reads on, or waits for room.
     fn consume(&mut self, index: u32) -> io::Result<()> {
         loop {
-            let Self {
-                connections,
-                journal,
-                filing,
-                next_offset,
-                ..
-            } = self;
-            let connection = connections[index as usize]
-                .as_mut()
-                .expect("only living connections are consumed");
+            let Self { connections, journal, filing, next_offset, .. } = self;
+            let connection = connections[index as usize].as_mut().expect("only living connections are consumed");
             let body = match connection.next_frame() {
                 Step::Frame(body) => body,
                 Step::Incomplete => break,
@@ -235,28 +206,14 @@ impl Floor {
             };
             let partition = usize::try_from(request.partition).unwrap_or(usize::MAX);
             let bytes = &body[request.batch.clone()];
-            if partition >= PARTITIONS_MAX
-                || !batch::crc_is_right(bytes)
-                || !journal.fits(bytes.len())
-            {
+            if partition >= PARTITIONS_MAX || !batch::crc_is_right(bytes) || !journal.fits(bytes.len()) {
                 return self.reject(index);
             }
-            if !journal.has_room(bytes.len())
-                || filing
-                    .as_ref()
-                    .is_some_and(|filing| !filing.has_room(bytes.len()))
-            {
+            if !journal.has_room(bytes.len()) || filing.as_ref().is_some_and(|filing| !filing.has_room(bytes.len())) {
                 self.stalled.push_back(index);
                 return Ok(());
             }
-            append(
-                journal,
-                index,
-                connection.generation,
-                &request,
-                bytes,
-                *next_offset,
-            );
+            append(journal, index, connection.generation, &request, bytes, *next_offset);
             *next_offset += 1;
             let full = match filing {
                 Some(filing) => filing.append(partition, bytes)?,
@@ -272,9 +229,7 @@ impl Floor {
 
     /// Drops a client that speaks anything else than the driver's Produce.
     fn reject(&mut self, index: u32) -> io::Result<()> {
-        eprintln!(
-            "floor: a connection sent something else than a valid Produce v9 of one batch; closed"
-        );
+        eprintln!("floor: a connection sent something else than a valid Produce v9 of one batch; closed");
         self.connection(index).receive_ended();
         self.close_when_idle(index)
     }
@@ -298,13 +253,8 @@ impl Floor {
         let written = check(result)?;
         let acks = self.journal.finish_write(written)?;
         for ack in &acks.entries {
-            let connection = self
-                .connections
-                .get_mut(ack.connection as usize)
-                .and_then(Option::as_mut);
-            if let Some(connection) =
-                connection.filter(|connection| connection.generation == ack.generation)
-            {
+            let connection = self.connections.get_mut(ack.connection as usize).and_then(Option::as_mut);
+            if let Some(connection) = connection.filter(|connection| connection.generation == ack.generation) {
                 connection.queue(&acks.bytes[ack.range.clone()]);
             }
         }
@@ -317,10 +267,7 @@ impl Floor {
 
     fn chunk_written(&mut self, chunk: u32, result: i32) -> io::Result<()> {
         let written = check(result)?;
-        self.filing
-            .as_mut()
-            .expect("only filing writes chunks")
-            .finish_write(chunk, written)?;
+        self.filing.as_mut().expect("only filing writes chunks").finish_write(chunk, written)?;
         self.resume()
     }
 
@@ -335,10 +282,7 @@ impl Floor {
     }
 
     fn send(&mut self, index: u32) -> io::Result<()> {
-        let connection = self
-            .connections
-            .get_mut(index as usize)
-            .and_then(Option::as_mut);
+        let connection = self.connections.get_mut(index as usize).and_then(Option::as_mut);
         match connection.and_then(Connection::send_entry) {
             Some(entry) => self.push(entry, Token::Send(index)),
             None => Ok(()),
@@ -354,33 +298,15 @@ impl Floor {
             connection.send_failed();
             Ok(())
         }?;
-        if self.connection(index).receiving() {
-            Ok(())
-        } else {
-            self.close_when_idle(index)
-        }
+        if self.connection(index).receiving() { Ok(()) } else { self.close_when_idle(index) }
     }
 }
 
 /// Copies a batch into the group and encodes the answer that leaves with it.
-fn append(
-    journal: &mut Journal,
-    connection: u32,
-    generation: u64,
-    request: &Request<'_>,
-    bytes: &[u8],
-    offset: i64,
-) {
-    journal.append(
-        connection,
-        generation,
-        request.partition,
-        offset,
-        bytes,
-        |out| {
-            produce::put_response(out, request, 0, offset);
-        },
-    );
+fn append(journal: &mut Journal, connection: u32, generation: u64, request: &Request<'_>, bytes: &[u8], offset: i64) {
+    journal.append(connection, generation, request.partition, offset, bytes, |out| {
+        produce::put_response(out, request, 0, offset);
+    });
 }
 
 /// A completion's result as the system call would have returned it.

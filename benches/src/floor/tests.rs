@@ -53,24 +53,13 @@ fn batches_of_every_size_are_acknowledged_and_filed() {
     let address = start(folder.path());
     for batch_bytes in [200, 16 << 10, 64 << 10, 600 << 10] {
         let outcome = driver::run(&load(address, batch_bytes)).unwrap();
-        assert!(
-            outcome.requests > 0,
-            "no batch of {batch_bytes} bytes was acknowledged"
-        );
-        assert!(
-            outcome.response.len() >= outcome.requests,
-            "an answer has no latency"
-        );
+        assert!(outcome.requests > 0, "no batch of {batch_bytes} bytes was acknowledged");
+        assert!(outcome.response.len() >= outcome.requests, "an answer has no latency");
     }
-    let filed = fs::read_dir(folder.path().join("partitions"))
-        .unwrap()
-        .count();
+    let filed = fs::read_dir(folder.path().join("partitions")).unwrap().count();
     assert_eq!(filed, PARTITIONS as usize);
     let journal = fs::read(folder.path().join("journal/0000")).unwrap();
-    assert!(
-        journal.iter().any(|&byte| byte != 0),
-        "nothing reached the journal"
-    );
+    assert!(journal.iter().any(|&byte| byte != 0), "nothing reached the journal");
 }
 
 #[test]
@@ -80,10 +69,7 @@ fn an_open_loop_sends_what_was_due_and_no_more() {
     load.rate = Some(200_000.0);
     let outcome = driver::run(&load).unwrap();
     assert!(outcome.offered > 0);
-    assert!(
-        outcome.requests <= outcome.offered + outcome.offered / 2 + 3,
-        "{outcome:?}"
-    );
+    assert!(outcome.requests <= outcome.offered + outcome.offered / 2 + 3, "{outcome:?}");
 }
 
 #[test]
@@ -93,11 +79,7 @@ fn a_client_that_sends_garbage_is_closed_and_the_others_are_served() {
     for garbage in [&[0xff; 64][..], &[0, 0, 0, 4, 1, 2, 3, 4][..]] {
         let mut socket = TcpStream::connect(address).unwrap();
         socket.write_all(garbage).unwrap();
-        assert_eq!(
-            socket.read(&mut [0; 16]).unwrap_or(0),
-            0,
-            "the floor answered garbage"
-        );
+        assert_eq!(socket.read(&mut [0; 16]).unwrap_or(0), 0, "the floor answered garbage");
     }
     assert!(driver::run(&load(address, 1000)).is_ok_and(|outcome| outcome.requests > 0));
 }

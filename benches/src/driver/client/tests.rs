@@ -23,34 +23,18 @@ fn load(partitions: u32, connections: u32) -> Load {
 
 #[test]
 fn the_connections_together_visit_every_partition_when_there_are_enough() {
-    for (partitions, connections) in [
-        (1, 1),
-        (4, 4),
-        (1000, 4),
-        (1000, 7),
-        (5, 3),
-        (12, 12),
-        (3, 8),
-    ] {
+    for (partitions, connections) in [(1, 1), (4, 4), (1000, 4), (1000, 7), (5, 3), (12, 12), (3, 8)] {
         let load = load(partitions, connections);
-        let mut seen: Vec<i32> = (0..connections)
-            .flat_map(|index| partitions_of(&load, index))
-            .collect();
+        let mut seen: Vec<i32> = (0..connections).flat_map(|index| partitions_of(&load, index)).collect();
         seen.sort_unstable();
         seen.dedup();
-        assert_eq!(
-            seen,
-            (0..partitions as i32).collect::<Vec<_>>(),
-            "{partitions} over {connections}"
-        );
+        assert_eq!(seen, (0..partitions as i32).collect::<Vec<_>>(), "{partitions} over {connections}");
     }
 }
 
 #[test]
 fn connections_that_divide_the_partitions_share_none() {
     let load = load(1000, 4);
-    let visits: usize = (0..4)
-        .map(|index| partitions_of(&load, index).count())
-        .sum();
+    let visits: usize = (0..4).map(|index| partitions_of(&load, index).count()).sum();
     assert_eq!(visits, 1000);
 }
