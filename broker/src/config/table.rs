@@ -1,0 +1,290 @@
+//! Every key that Partita has, once: the broker's and the topics'.
+//!
+//! Only keys that have an effect stand here. A key that Kafka's broker has keeps Kafka's name, type and default; where the
+//! default differs, the doc says so. Each topic key names the broker keys that give its default, the first that is set
+//! being the one that counts (Kafka's synonyms).
+
+use super::key::{Key, Kind, Range, Unit};
+
+use Kind::{Boolean, Int, List, Long, String};
+use Range::{Any, AtLeast, Between, Only};
+use Unit::{Bytes, Count, Hours, Milliseconds, Minutes, None as Plain};
+
+/// The least segment that Kafka 4 takes, in bytes.
+pub const SEGMENT_BYTES_MIN: i64 = 1 << 20;
+/// The most partitions that one topic may have by default, and that one request may create (Kafka's limit a request).
+pub const PARTITIONS_MAX: i64 = 10_000;
+
+const CLEANUP_POLICIES: Range = Range::OneOf { valid: &["compact", "delete"], supported: &["delete"] };
+const COMPRESSION_TYPES: Range =
+    Range::OneOf { valid: &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"], supported: &["producer"] };
+const TIMESTAMP_TYPES: Range =
+    Range::OneOf { valid: &["CreateTime", "LogAppendTime"], supported: &["CreateTime", "LogAppendTime"] };
+const BATCH_VALIDATIONS: Range = Range::OneOf { valid: &["header", "full"], supported: &["header", "full"] };
+const LONG_MAX: &str = "9223372036854775807";
+const INT_MAX: &str = "2147483647";
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    unit: Unit,
+    range: Range,
+    doc: &'static str,
+) -> Key {
+    Key { name, kind, default, unit, range, doc }
+}
+
+/// A broker key that gives a topic key its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Synonym {
+    /// The broker key.
+    pub name: &'static str,
+    /// What one of its units is in the topic key's: 3,600,000 for hours in milliseconds.
+    pub scale: i64,
+}
+
+const fn same(name: &'static str) -> Synonym {
+    Synonym { name, scale: 1 }
+}
+
+/// A key that each topic may set for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicKey {
+    /// The key. Its default is what its last synonym defaults to, in its own unit.
+    pub key: Key,
+    /// Broker keys that it falls back to; the first that is set counts.
+    pub synonyms: &'static [Synonym],
+}
+
+const fn topic(key: Key, synonyms: &'static [Synonym]) -> TopicKey {
+    TopicKey { key, synonyms }
+}
+
+/// The broker's keys, sorted by name.
+#[rustfmt::skip]
+pub static BROKER_KEYS: &[Key] = &[
+    key("advertised.listeners", List, None, Plain, Any,
+        "What clients are told to connect to, NAME://host:port for each listener; the listeners themselves when unset."),
+    key("auto.create.topics.enable", Boolean, Some("true"), Plain, Any,
+        "Create a topic when a client asks for its metadata and allows it."),
+    key("batch.validation", String, Some("header"), Plain, BATCH_VALIDATIONS,
+        "How far compressed batches are checked: header and CRC, or (full) every record in them too. Uncompressed ones always are."),
+    key("broker.rack", String, None, Plain, Any,
+        "The rack that the broker stands in, told to clients."),
+    key("compression.type", String, Some("producer"), Plain, COMPRESSION_TYPES,
+        "Batches are kept as the producer compressed them; the broker does not recompress."),
+    key("connections.max.idle.ms", Long, Some("600000"), Milliseconds, AtLeast(1),
+        "A connection on which nothing has been asked for this long is closed."),
+    key("cores", Int, None, Count, Between(1, 1024),
+        "How many cores work, one pinned thread each; all that the process may use when unset."),
+    key("data.dir", String, Some("partita-data"), Plain, Any,
+        "The folder that holds everything; Kafka's log.dirs."),
+    key("default.replication.factor", Int, Some("1"), Count, Only(1),
+        "Replicas of a topic whose creator leaves it to the broker."),
+    key("fetch.max.bytes", Int, Some("57671680"), Bytes, AtLeast(1024),
+        "The most that one fetch answers with; a single larger batch still goes out whole."),
+    key("group.initial.rebalance.delay.ms", Int, Some("3000"), Milliseconds, AtLeast(0),
+        "How long an empty group waits for more members before its first rebalance."),
+    key("group.max.session.timeout.ms", Int, Some("1800000"), Milliseconds, AtLeast(1),
+        "The longest session timeout that a group member may ask for."),
+    key("group.max.size", Int, Some(INT_MAX), Count, AtLeast(1),
+        "The most members that a group may have."),
+    key("group.min.session.timeout.ms", Int, Some("6000"), Milliseconds, AtLeast(1),
+        "The shortest session timeout that a group member may ask for."),
+    key("journal.bytes.max", Long, Some("1073741824"), Bytes, AtLeast(64 << 20),
+        "How large each core's journal may grow; producers are held back when it is full."),
+    key("journal.dir", String, None, Plain, Any,
+        "The folder of the journals, best on a device of its own; <data.dir>/journal when unset."),
+    key("listeners", List, Some("PLAINTEXT://localhost:9092"), Plain, Any,
+        "Where to listen, [NAME://]host:port each; a host name stands for all of its addresses. Kafka's default is all interfaces."),
+    key("log.cleanup.policy", List, Some("delete"), Plain, CLEANUP_POLICIES,
+        "Default of cleanup.policy."),
+    key("log.flush.interval.messages", Long, Some("1"), Count, Only(1),
+        "Default of flush.messages. Every acknowledged record is on stable storage; Kafka's default is not to flush."),
+    key("log.index.interval.bytes", Int, Some("4096"), Bytes, AtLeast(0),
+        "Default of index.interval.bytes."),
+    key("log.index.size.max.bytes", Int, Some("10485760"), Bytes, AtLeast(4),
+        "Default of segment.index.bytes."),
+    key("log.message.timestamp.after.max.ms", Long, Some("3600000"), Milliseconds, AtLeast(0),
+        "Default of message.timestamp.after.max.ms."),
+    key("log.message.timestamp.before.max.ms", Long, Some(LONG_MAX), Milliseconds, AtLeast(0),
+        "Default of message.timestamp.before.max.ms."),
+    key("log.message.timestamp.type", String, Some("CreateTime"), Plain, TIMESTAMP_TYPES,
+        "Default of message.timestamp.type."),
+    key("log.retention.bytes", Long, Some("-1"), Bytes, AtLeast(-1),
+        "Default of retention.bytes."),
+    key("log.retention.check.interval.ms", Long, Some("300000"), Milliseconds, AtLeast(1),
+        "How often segments are checked for deletion."),
+    key("log.retention.hours", Int, Some("168"), Hours, AtLeast(-1),
+        "Default of retention.ms, when neither log.retention.ms nor log.retention.minutes is set."),
+    key("log.retention.minutes", Int, None, Minutes, AtLeast(-1),
+        "Default of retention.ms, when log.retention.ms is not set."),
+    key("log.retention.ms", Long, None, Milliseconds, AtLeast(-1),
+        "Default of retention.ms."),
+    key("log.roll.hours", Int, Some("168"), Hours, AtLeast(1),
+        "Default of segment.ms, when log.roll.ms is not set."),
+    key("log.roll.ms", Long, None, Milliseconds, AtLeast(1),
+        "Default of segment.ms."),
+    key("log.segment.bytes", Int, Some("1073741824"), Bytes, AtLeast(SEGMENT_BYTES_MIN),
+        "Default of segment.bytes."),
+    key("max.connections", Int, Some(INT_MAX), Count, AtLeast(1),
+        "The most connections that the broker holds; further ones are closed at once."),
+    key("message.max.bytes", Int, Some("1048588"), Bytes, AtLeast(0),
+        "Default of max.message.bytes."),
+    key("metrics.listen", String, None, Plain, Any,
+        "host:port of the HTTP listener that answers /metrics and /healthz; none when unset."),
+    key("min.insync.replicas", Int, Some("1"), Count, AtLeast(1),
+        "Default of the topics' min.insync.replicas."),
+    key("node.id", Int, Some("1"), Plain, AtLeast(0),
+        "The broker's id in its cluster; fixed once the data folder is in use."),
+    key("num.partitions", Int, Some("1"), Count, Between(1, PARTITIONS_MAX),
+        "Partitions of a topic whose creator leaves it to the broker."),
+    key("offset.metadata.max.bytes", Int, Some("4096"), Bytes, AtLeast(0),
+        "The longest text that may go with a committed offset."),
+    key("offsets.retention.check.interval.ms", Long, Some("600000"), Milliseconds, AtLeast(1),
+        "How often committed offsets are checked for expiry."),
+    key("offsets.retention.minutes", Int, Some("10080"), Minutes, AtLeast(1),
+        "How long the committed offsets of an empty group are kept."),
+    key("offsets.topic.num.partitions", Int, Some("50"), Count, Between(1, PARTITIONS_MAX),
+        "Partitions of __consumer_offsets, when it is created."),
+    key("offsets.topic.replication.factor", Int, Some("1"), Count, Only(1),
+        "Replicas of __consumer_offsets; Kafka's default is 3."),
+    key("offsets.topic.segment.bytes", Int, Some("104857600"), Bytes, AtLeast(SEGMENT_BYTES_MIN),
+        "segment.bytes of __consumer_offsets, when it is created."),
+    key("producer.id.expiration.ms", Int, Some("86400000"), Milliseconds, AtLeast(1),
+        "How long a producer's sequence numbers are remembered after its last batch."),
+    key("queued.max.request.bytes", Long, Some("134217728"), Bytes, AtLeast(1 << 20),
+        "Bytes of requests that each core holds at most; connections are not read beyond it. Kafka's default is no limit."),
+    key("socket.request.max.bytes", Int, Some("104857600"), Bytes, AtLeast(1024),
+        "The largest request; a connection that announces a larger one is closed."),
+    key("tail.bytes.max", Long, Some("134217728"), Bytes, AtLeast(16 << 20),
+        "Memory of each core for the newest records, which consumers are served from."),
+];
+
+/// The topics' keys, sorted by name.
+#[rustfmt::skip]
+pub static TOPIC_KEYS: &[TopicKey] = &[
+    topic(key("cleanup.policy", List, Some("delete"), Plain, CLEANUP_POLICIES,
+        "What becomes of old segments: deleted by retention.ms and retention.bytes, or kept for ever when the list is empty."),
+        &[same("log.cleanup.policy")]),
+    topic(key("compression.type", String, Some("producer"), Plain, COMPRESSION_TYPES,
+        "Batches are kept as the producer compressed them; the broker does not recompress."),
+        &[same("compression.type")]),
+    topic(key("flush.messages", Long, Some("1"), Count, Only(1),
+        "Every acknowledged record is on stable storage."),
+        &[same("log.flush.interval.messages")]),
+    topic(key("index.interval.bytes", Int, Some("4096"), Bytes, AtLeast(0),
+        "An index entry is made about every so many bytes."),
+        &[same("log.index.interval.bytes")]),
+    topic(key("max.message.bytes", Int, Some("1048588"), Bytes, AtLeast(0),
+        "The largest batch that is accepted, as compressed."),
+        &[same("message.max.bytes")]),
+    topic(key("message.timestamp.after.max.ms", Long, Some("3600000"), Milliseconds, AtLeast(0),
+        "How far a record's timestamp may lie ahead of the broker's clock; not for LogAppendTime."),
+        &[same("log.message.timestamp.after.max.ms")]),
+    topic(key("message.timestamp.before.max.ms", Long, Some(LONG_MAX), Milliseconds, AtLeast(0),
+        "How far a record's timestamp may lie behind the broker's clock; not for LogAppendTime."),
+        &[same("log.message.timestamp.before.max.ms")]),
+    topic(key("message.timestamp.type", String, Some("CreateTime"), Plain, TIMESTAMP_TYPES,
+        "Whether records bear the producer's time or that of their arrival."),
+        &[same("log.message.timestamp.type")]),
+    topic(key("min.insync.replicas", Int, Some("1"), Count, AtLeast(1),
+        "How many replicas must hold a record before acks=all is answered; never more than the topic has."),
+        &[same("min.insync.replicas")]),
+    topic(key("retention.bytes", Long, Some("-1"), Bytes, AtLeast(-1),
+        "The oldest segments of a partition are deleted while it is larger than this; −1 for no limit."),
+        &[same("log.retention.bytes")]),
+    topic(key("retention.ms", Long, Some("604800000"), Milliseconds, AtLeast(-1),
+        "A segment is deleted when its newest record is older than this; −1 for no limit."),
+        &[
+            same("log.retention.ms"),
+            Synonym { name: "log.retention.minutes", scale: 60_000 },
+            Synonym { name: "log.retention.hours", scale: 3_600_000 },
+        ]),
+    topic(key("segment.bytes", Int, Some("1073741824"), Bytes, AtLeast(SEGMENT_BYTES_MIN),
+        "A new segment begins when the last would be larger than this."),
+        &[same("log.segment.bytes")]),
+    topic(key("segment.index.bytes", Int, Some("10485760"), Bytes, AtLeast(4),
+        "A new segment begins when the last one's offset index would be larger than this."),
+        &[same("log.index.size.max.bytes")]),
+    topic(key("segment.ms", Long, Some("604800000"), Milliseconds, AtLeast(1),
+        "A new segment begins when the last is older than this."),
+        &[same("log.roll.ms"), Synonym { name: "log.roll.hours", scale: 3_600_000 }]),
+];
+
+/// Topic keys of Kafka's that have no effect here, so that they are refused by name.
+pub static UNSUPPORTED_TOPIC_KEYS: &[&str] = &[
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.zstd.level",
+    "delete.retention.ms",
+    "file.delete.delay.ms",
+    "flush.ms",
+    "follower.replication.throttled.replicas",
+    "leader.replication.throttled.replicas",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "max.compaction.lag.ms",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "preallocate",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+    "remote.storage.enable",
+    "segment.jitter.ms",
+    "unclean.leader.election.enable",
+];
+
+/// What people may write, and what the key is called here.
+pub static OTHER_NAMES: &[(&str, &str)] = &[
+    ("advertise", "advertised.listeners"),
+    ("broker.id", "node.id"),
+    ("data-dir", "data.dir"),
+    ("listen", "listeners"),
+    ("log.dir", "data.dir"),
+    ("log.dirs", "data.dir"),
+];
+
+/// The broker's key of that name.
+pub fn broker_key(name: &str) -> Option<&'static Key> {
+    BROKER_KEYS.binary_search_by_key(&name, |key| key.name).ok().map(|index| &BROKER_KEYS[index])
+}
+
+/// The topics' key of that name.
+pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
+    TOPIC_KEYS.binary_search_by_key(&name, |key| key.key.name).ok().map(|index| &TOPIC_KEYS[index])
+}
+
+/// Whether a broker key may be changed while the broker runs: those that topics fall back to in their own unit, as in
+/// Kafka (log.retention.hours may not).
+pub fn is_dynamic(name: &str) -> bool {
+    TOPIC_KEYS.iter().flat_map(|topic| topic.synonyms).any(|synonym| synonym.name == name && synonym.scale == 1)
+}
+
+/// The broker key that somebody meant, if one is near enough.
+pub fn nearest_broker_key(name: &str) -> Option<&'static str> {
+    if let Some((_, here)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
+        return Some(here);
+    }
+    if let Some(topic) = topic_key(name) {
+        return topic.synonyms.first().map(|synonym| synonym.name);
+    }
+    nearest(name, BROKER_KEYS.iter().map(|key| key.name))
+}
+
+/// The topic key that somebody meant, if one is near enough.
+pub fn nearest_topic_key(name: &str) -> Option<&'static str> {
+    nearest(name, TOPIC_KEYS.iter().map(|topic| topic.key.name))
+}
+
+/// A similarity below which a suggestion would be a guess (Jaro–Winkler, 0 to 1).
+const SIMILARITY_MIN: f64 = 0.8;
+
+fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    names
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}

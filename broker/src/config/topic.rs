@@ -1,0 +1,202 @@
+//! What holds for one topic, and where it comes from.
+
+use std::collections::BTreeMap;
+
+use wire::batch::TimestampType;
+
+use super::ConfigError;
+use super::broker::BrokerConfig;
+use super::key::parse_list;
+use super::table::{TopicKey, UNSUPPORTED_TOPIC_KEYS, broker_key, topic_key};
+
+/// Settings of one resource by key, values checked.
+pub type ConfigMap = BTreeMap<String, String>;
+
+/// Where a value comes from, with the protocol's numbers (`DescribeConfigsResponse.ConfigSource`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i8)]
+pub enum Source {
+    /// Set on the topic.
+    Topic = 1,
+    /// Set at run time on this broker.
+    DynamicBroker = 2,
+    /// Set at run time for all brokers.
+    DynamicDefault = 3,
+    /// Set when the broker was started.
+    Static = 4,
+    /// The table's default.
+    Default = 5,
+}
+
+/// One of the values that a key could have, with the name of the key that gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sourced<'a> {
+    /// The key, or its synonym.
+    pub name: &'static str,
+    /// The value in the unit of `name`.
+    pub value: &'a str,
+    /// Where it was set.
+    pub source: Source,
+    scale: i64,
+}
+
+impl Sourced<'_> {
+    /// The value in the unit of the key that was asked for.
+    pub fn scaled(&self) -> String {
+        match self.value.parse::<i64>() {
+            Ok(number) if self.scale != 1 => scale(number, self.scale).to_string(),
+            _ => self.value.to_owned(),
+        }
+    }
+}
+
+/// A negative number means "no limit" in every unit.
+fn scale(number: i64, factor: i64) -> i64 {
+    if number < 0 { number } else { number.saturating_mul(factor) }
+}
+
+/// Where a topic's or the broker's settings may stand, the nearest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Layers<'a> {
+    /// The topic's own.
+    pub topic: &'a ConfigMap,
+    /// This broker's, set at run time.
+    pub node: &'a ConfigMap,
+    /// All brokers', set at run time.
+    pub cluster: &'a ConfigMap,
+    /// As the broker was started.
+    pub start: &'a BrokerConfig,
+}
+
+impl<'a> Layers<'a> {
+    /// All values that a topic key has, the one that counts first; never empty.
+    pub fn of_topic_key(&self, topic_key: &'static TopicKey) -> Vec<Sourced<'a>> {
+        let name = topic_key.key.name;
+        let own = self.topic.get(name).map(|value| Sourced { name, value, source: Source::Topic, scale: 1 });
+        let synonyms = topic_key.synonyms.iter();
+        let mut values: Vec<_> = own
+            .into_iter()
+            .chain(synonyms.flat_map(|synonym| self.of_broker_key_scaled(synonym.name, synonym.scale)))
+            .collect();
+        if values.is_empty() {
+            let value = topic_key.key.default.unwrap_or_default();
+            values.push(Sourced { name, value, source: Source::Default, scale: 1 });
+        }
+        values
+    }
+
+    /// All values that a broker key has, the one that counts first; empty for an unset key without default.
+    pub fn of_broker_key(&self, name: &'static str) -> Vec<Sourced<'a>> {
+        self.of_broker_key_scaled(name, 1).collect()
+    }
+
+    fn of_broker_key_scaled(&self, name: &'static str, scale: i64) -> impl Iterator<Item = Sourced<'a>> + use<'a> {
+        let default = broker_key(name).and_then(|key| key.default);
+        [
+            (self.node.get(name).map(String::as_str), Source::DynamicBroker),
+            (self.cluster.get(name).map(String::as_str), Source::DynamicDefault),
+            (self.start.set_value(name), Source::Static),
+            (default, Source::Default),
+        ]
+        .into_iter()
+        .filter_map(move |(value, source)| value.map(|value| Sourced { name, value, source, scale }))
+    }
+
+    fn text(&self, name: &'static str) -> String {
+        let key = topic_key(name).unwrap_or_else(|| panic!("no topic key {name} in the table"));
+        self.of_topic_key(key)[0].scaled()
+    }
+
+    fn number<N: TryFrom<i64>>(&self, name: &'static str) -> N {
+        let text = self.text(name);
+        text.parse::<i64>()
+            .ok()
+            .and_then(|number| N::try_from(number).ok())
+            .unwrap_or_else(|| panic!("{name} = {text} is a checked number whose range fits its field"))
+    }
+}
+
+/// What becomes of old records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanupPolicy {
+    /// Old segments are deleted by time and size.
+    pub delete: bool,
+    /// Of each key the newest record is kept. Only `__consumer_offsets` has it; until there is compaction all its records stay.
+    pub compact: bool,
+}
+
+/// The configuration that holds for one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicConfig {
+    /// What becomes of old records.
+    pub cleanup_policy: CleanupPolicy,
+    /// An index entry about every so many bytes.
+    pub index_interval_bytes: u64,
+    /// The largest batch, in bytes.
+    pub max_message_bytes: usize,
+    /// How far a timestamp may lie ahead of the clock, in ms.
+    pub message_timestamp_after_max_ms: i64,
+    /// How far a timestamp may lie behind the clock, in ms.
+    pub message_timestamp_before_max_ms: i64,
+    /// Whose time the records bear.
+    pub message_timestamp_type: TimestampType,
+    /// Replicas that must hold a record before acks=all is answered.
+    pub min_insync_replicas: i32,
+    /// Size that retention cuts a partition to, in bytes; none for no limit or without the delete policy.
+    pub retention_bytes: Option<u64>,
+    /// Age that retention deletes at, in ms; none for no limit or without the delete policy.
+    pub retention_ms: Option<i64>,
+    /// Size that a segment is closed at, in bytes.
+    pub segment_bytes: u64,
+    /// Size that a segment's offset index is full at, in bytes.
+    pub segment_index_bytes: u64,
+    /// Age that a segment is closed at, in ms.
+    pub segment_ms: i64,
+}
+
+impl TopicConfig {
+    /// What holds, of the layers.
+    pub fn resolve(layers: &Layers<'_>) -> TopicConfig {
+        let policies = layers.text("cleanup.policy");
+        let has = |policy: &str| parse_list(&policies).any(|word| word == policy);
+        let cleanup_policy = CleanupPolicy { delete: has("delete"), compact: has("compact") };
+        let timestamp_type = match layers.text("message.timestamp.type").as_str() {
+            "LogAppendTime" => TimestampType::LogAppendTime,
+            _ => TimestampType::CreateTime,
+        };
+        let limit = |name| Some(layers.number::<i64>(name)).filter(|&limit| cleanup_policy.delete && limit >= 0);
+        TopicConfig {
+            cleanup_policy,
+            index_interval_bytes: layers.number("index.interval.bytes"),
+            max_message_bytes: layers.number("max.message.bytes"),
+            message_timestamp_after_max_ms: layers.number("message.timestamp.after.max.ms"),
+            message_timestamp_before_max_ms: layers.number("message.timestamp.before.max.ms"),
+            message_timestamp_type: timestamp_type,
+            min_insync_replicas: layers.number("min.insync.replicas"),
+            retention_bytes: limit("retention.bytes").map(i64::unsigned_abs),
+            retention_ms: limit("retention.ms"),
+            segment_bytes: layers.number("segment.bytes"),
+            segment_index_bytes: layers.number("segment.index.bytes"),
+            segment_ms: layers.number("segment.ms"),
+        }
+    }
+}
+
+impl Default for TopicConfig {
+    fn default() -> Self {
+        let none = ConfigMap::new();
+        Self::resolve(&Layers { topic: &none, node: &none, cluster: &none, start: &BrokerConfig::default() })
+    }
+}
+
+/// Checks what somebody wants to set on a topic; returns the value trimmed.
+///
+/// # Errors
+/// No such key, one without effect here, or a value that it does not take.
+pub fn check_topic_value<'a>(name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
+    match topic_key(name) {
+        Some(topic) => topic.key.check(value),
+        None if UNSUPPORTED_TOPIC_KEYS.contains(&name) => Err(ConfigError::Unsupported { name: name.into() }),
+        None => Err(ConfigError::UnknownTopicKey { name: name.into() }),
+    }
+}
