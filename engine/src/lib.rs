@@ -10,6 +10,9 @@ pub mod files;
 pub mod journal;
 pub mod leader_epochs;
 pub mod memory;
+pub mod memory_disk;
 pub mod partition_metadata;
 pub mod producer_snapshot;
 pub mod segment;
+#[cfg(test)]
+mod testing;
