@@ -220,6 +220,14 @@ fn control_batches_and_the_brokers_timestamps_are_not_for_clients() {
 }
 
 #[test]
+fn a_producer_id_without_a_sequence_is_invalid() {
+    let options = BatchOptions { producer_id: 5, producer_epoch: 0, ..BatchOptions::default() };
+    let error = refusal(&batch_of(&options, &[(NOW_MS, None, None)]));
+    assert!(matches!(error, BatchError::NoSequence { producer_id: 5 }));
+    assert_eq!(error.code(), INVALID_RECORD);
+}
+
+#[test]
 fn undefined_compression_is_refused() {
     assert_eq!(refusal(&with(ATTRIBUTES_AT, &5i16.to_be_bytes())).code(), ErrorCode::UnsupportedCompressionType);
 }

@@ -104,6 +104,12 @@ pub enum BatchError {
     /// Control batches are written by brokers only.
     #[error("clients may not write control batches")]
     ControlBatch,
+    /// A producer id goes with sequences.
+    #[error("the batch of producer {producer_id} has no sequence")]
+    NoSequence {
+        /// The value of the producer id field.
+        producer_id: i64,
+    },
     /// The producer claims the broker's timestamp type.
     #[error("producers may not set the timestamp type LogAppendTime")]
     LogAppendTimeFromClient,

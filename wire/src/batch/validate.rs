@@ -7,8 +7,10 @@
 //!
 //! Deviations: compressed records are opened only when the rules ask for it; unopened, their timestamps are
 //! judged by the header's max timestamp. A producer's LogAppendTime bit is refused whatever the topic's type,
-//! where Kafka drops it for topics with CreateTime. An undefined compression id is
-//! UNSUPPORTED_COMPRESSION_TYPE, where Kafka answers UNKNOWN_SERVER_ERROR.
+//! where Kafka drops it for topics with CreateTime. Where Kafka answers UNKNOWN_SERVER_ERROR, an undefined
+//! compression id is UNSUPPORTED_COMPRESSION_TYPE, and compressed bytes that do not open or whose offset
+//! deltas are out of order are INVALID_RECORD. Left to the caller, since they take the request: zstd below
+//! Produce v7, and transactional batches without a transactional id (TRANSACTIONAL_ID_AUTHORIZATION_FAILED).
 
 use super::header::check_magic;
 use super::{
@@ -200,6 +202,9 @@ fn check_counts(header: &BatchHeader) -> Result<(), BatchError> {
     }
     if header.is_control() {
         return Err(BatchError::ControlBatch);
+    }
+    if header.has_producer_id() && header.base_sequence < 0 {
+        return Err(BatchError::NoSequence { producer_id: header.producer_id });
     }
     if header.timestamp_type() == TimestampType::LogAppendTime {
         return Err(BatchError::LogAppendTimeFromClient);
