@@ -3,7 +3,11 @@
 //! Deviations: none (v0–v2 are advertised too but never served, as in Kafka: see ADVERTISED).   Versions: v3 magic
 //! 2 only; v7 zstd; v9 flexible; v10 leader hints (KIP-951); v13 topic ids.
 
+mod borrowed;
+
 use std::ops::RangeInclusive;
+
+pub use borrowed::{BorrowedPartition, BorrowedProduceRequest, BorrowedTopic};
 
 use crate::codec::{Records, Uuid};
 use crate::message::{Api, message};
