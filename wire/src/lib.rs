@@ -8,6 +8,8 @@ pub mod error_code;
 pub mod header;
 pub mod ids;
 pub mod message;
+#[cfg(test)]
+mod random;
 pub mod records;
 
 pub use error_code::ErrorCode;

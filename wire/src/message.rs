@@ -121,6 +121,14 @@ macro_rules! message {
             }
         }
 
+        #[cfg(test)]
+        impl $crate::random::Random for $name {
+            #[allow(unused_variables, reason = "some records are empty")]
+            fn random(source: &mut $crate::random::Source) -> Self {
+                $name { $($field: source.value(),)* }
+            }
+        }
+
         impl $crate::codec::Nullable for $name {
             fn decode_nullable(
                 reader: &mut $crate::codec::Reader<'_>,

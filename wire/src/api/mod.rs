@@ -188,3 +188,6 @@ impl ApiKey {
 pub fn api_versions() -> impl Iterator<Item = Declaration> {
     ApiKey::ALL.iter().map(|key| key.declaration())
 }
+
+#[cfg(test)]
+mod tests;

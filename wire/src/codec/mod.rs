@@ -19,7 +19,12 @@ pub use writer::{TaggedSection, Writer};
 pub const ELEMENTS_MAX: usize = 1_000_000;
 /// Most elements that are allocated before they are read.
 pub const ELEMENTS_AHEAD_MAX: usize = 1_000;
+/// Most bytes of a string, compact or not, as in Kafka.
+pub const STRING_BYTES_MAX: usize = i16::MAX as usize;
 /// Most tagged fields of one struct.
 pub const TAGS_MAX: usize = 10_000;
 
 const _: () = assert!(ELEMENTS_AHEAD_MAX <= ELEMENTS_MAX);
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{DecodeError, ELEMENTS_MAX, TAGS_MAX, Uuid};
+use super::{DecodeError, ELEMENTS_MAX, STRING_BYTES_MAX, TAGS_MAX, Uuid};
 
 /// A cursor over one message. Reads never go beyond its end, and a failed read says why.
 #[derive(Debug, Clone)]
@@ -145,11 +145,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The length of a string: two bytes, or a varint that is one more; `None` is null.
+    /// Compact strings are no longer than others, or they could not be answered in an older version.
     pub fn string_length(&mut self, flexible: bool) -> Result<Option<usize>, DecodeError> {
-        if flexible {
-            return self.compact_length();
+        let length = if flexible { self.compact_length()? } else { non_negative(i64::from(self.i16()?))? };
+        match length {
+            Some(length) if length > STRING_BYTES_MAX => Err(DecodeError::InvalidLength(length as i64)),
+            _ => Ok(length),
         }
-        non_negative(i64::from(self.i16()?))
     }
 
     /// The length of bytes or the count of an array: four bytes, or a varint that is one more; `None` is null.

@@ -4,7 +4,7 @@ use std::ops::RangeBounds;
 
 use bytes::Bytes;
 
-use super::{Field, Form, Uuid};
+use super::{Field, Form, STRING_BYTES_MAX, Uuid};
 
 /// Collects one message. Everything but shared bytes lands in one buffer; shared bytes are remembered with the place
 /// where they belong, so that [`Writer::into_chunks`] can hand them to a vectored write as they are.
@@ -160,15 +160,6 @@ impl Writer {
         self.buffer.push(value as u8);
     }
 
-    /// The length of a string: two bytes, or a varint that is one more; `None` is null.
-    pub fn string_length(&mut self, length: Option<usize>, flexible: bool) {
-        if flexible {
-            self.compact_length(length);
-        } else {
-            self.i16(length.map_or(-1, |length| i16::try_from(length).expect("strings are at most 32767 bytes")));
-        }
-    }
-
     /// The length of bytes or the count of an array: four bytes, or a varint that is one more; `None` is null.
     pub fn length(&mut self, length: Option<usize>, flexible: bool) {
         if flexible {
@@ -183,9 +174,15 @@ impl Writer {
         self.unsigned_varint(u32::try_from(raw).expect("lengths fit 31 bits"));
     }
 
-    /// A string or null.
+    /// A string or null. What is beyond [`STRING_BYTES_MAX`] is cut off, which only befalls messages for people that quote
+    /// a long name: names themselves come from messages and are no longer than that.
     pub fn nullable_str(&mut self, value: Option<&str>, flexible: bool) {
-        self.string_length(value.map(str::len), flexible);
+        let value = value.map(|text| &text[..text.floor_char_boundary(STRING_BYTES_MAX)]);
+        if flexible {
+            self.compact_length(value.map(str::len));
+        } else {
+            self.i16(value.map_or(-1, |text| text.len() as i16));
+        }
         self.raw(value.unwrap_or_default().as_bytes());
     }
 
