@@ -31,12 +31,13 @@ impl Change {
         }
     }
 
-    /// Carries the change out where what it builds on is there.
-    fn apply(&self, tree: &mut Tree) {
+    /// Carries the change out; false where what it builds on is not there.
+    fn apply(&self, tree: &mut Tree) -> bool {
         let has_parent = |tree: &Tree, path: &Path| path.parent().is_none_or(|dir| tree.get(dir) == Some(&Node::Dir));
         match self {
             Change::Create(path, node) if has_parent(tree, path) => {
                 tree.entry(path.clone()).or_insert(*node);
+                true
             }
             Change::Rename(from, to) if tree.contains_key(from) && has_parent(tree, to) => {
                 let moved: Vec<_> = tree.keys().filter(|path| path.starts_with(from)).cloned().collect();
@@ -48,9 +49,13 @@ impl Change {
                     let target = if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) };
                     tree.insert(target, node);
                 }
+                true
             }
-            Change::Remove(path) => remove(tree, path),
-            Change::Create(..) | Change::Rename(..) => {}
+            Change::Remove(path) => {
+                remove(tree, path);
+                true
+            }
+            Change::Create(..) | Change::Rename(..) => false,
         }
     }
 }
@@ -59,11 +64,19 @@ fn remove(tree: &mut Tree, path: &Path) {
     tree.retain(|name, _| !name.starts_with(path));
 }
 
+/// A change that is not certain to survive.
+struct Pending {
+    ticket: u64,
+    /// Its folder was synced, but what it builds on is not stable itself yet.
+    synced: bool,
+    change: Change,
+}
+
 /// All names.
 pub struct Names {
     now: Tree,
     stable: Tree,
-    pending: Vec<(u64, Change)>,
+    pending: Vec<Pending>,
     ticket: u64,
 }
 
@@ -120,7 +133,7 @@ impl Names {
     fn change(&mut self, change: Change) {
         change.apply(&mut self.now);
         self.ticket += 1;
-        self.pending.push((self.ticket, change));
+        self.pending.push(Pending { ticket: self.ticket, synced: false, change });
     }
 
     /// What a sync that starts now will cover.
@@ -131,20 +144,17 @@ impl Names {
     /// Makes the changes directly in `dir` up to `covered` stable.
     pub fn sync(&mut self, dir: &Path, covered: u64) {
         let stable = &mut self.stable;
-        self.pending.retain(|(ticket, change)| {
-            let settled = *ticket <= covered && change.concerns(dir);
-            if settled {
-                change.apply(stable);
-            }
-            !settled
+        self.pending.retain_mut(|pending| {
+            pending.synced |= pending.ticket <= covered && pending.change.concerns(dir);
+            !(pending.synced && pending.change.apply(stable))
         });
     }
 
     /// The power goes and comes back.
     pub fn crash(&mut self, random: &mut Random) {
-        for (_, change) in self.pending.drain(..) {
-            if random.chance(50) {
-                change.apply(&mut self.stable);
+        for pending in self.pending.drain(..) {
+            if pending.synced || random.chance(50) {
+                pending.change.apply(&mut self.stable);
             }
         }
         self.now = self.stable.clone();
