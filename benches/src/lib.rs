@@ -2,14 +2,18 @@
 //! paired comparison that fills `results/`.
 //!
 //! Nothing here runs in production. Linux only (io_uring, epoll, `/proc`).
-//! Start reading at [`driver`] (the client) and [`floor`] (the server that marks what the hardware allows).
+//! Start reading at [`driver`] (the client) and [`floor`] (the server that marks what the hardware allows); [`compare`] runs
+//! them in pairs and [`results`] keeps what came out.
 
 pub mod admin;
 pub mod batch;
+pub mod compare;
 pub mod driver;
 pub mod floor;
 pub mod measurement;
 pub mod memory;
 pub mod procfs;
 pub mod produce;
+pub mod results;
+pub mod statistics;
 pub mod varint;

@@ -125,6 +125,10 @@ pub struct Validity {
     pub reasons: Vec<String>,
 }
 
+const VALID: &str = "valid";
+const SUSPECT: &str = "suspect";
+const OVERLOADED: &str = "overloaded";
+
 const STEAL_SHARE_MAX: f64 = 0.01;
 const FOREIGN_CPU_SHARE_MAX: f64 = 0.05;
 const CLIENT_CPU_SHARE_MAX: f64 = 0.8;
@@ -150,6 +154,16 @@ impl Measurement {
             load,
             resources,
             validity,
+        }
+    }
+}
+
+impl Measurement {
+    /// Adds a reason, found outside the run itself, not to trust the figures.
+    pub fn suspect(&mut self, reason: String) {
+        self.validity.reasons.push(reason);
+        if self.validity.verdict == VALID {
+            self.validity.verdict = SUSPECT.to_owned();
         }
     }
 }
@@ -225,12 +239,12 @@ fn judge(load: &LoadFigures, resources: &Resources, seconds: f64) -> Validity {
     if let Some(share) = resources.foreign_cpu_share {
         limit("foreign CPU", share, FOREIGN_CPU_SHARE_MAX);
     }
-    let mut verdict = if reasons.is_empty() { "valid" } else { "suspect" };
+    let mut verdict = if reasons.is_empty() { VALID } else { SUSPECT };
     if let Some(offered) = load.offered_requests {
         let share = load.acknowledged_requests as f64 / (offered as f64).max(1.0);
         if share < ACKNOWLEDGED_SHARE_MIN {
             reasons.push(format!("acknowledged {:.1} % of the offered", share * 100.0));
-            verdict = "overloaded";
+            verdict = OVERLOADED;
         }
     }
     Validity { verdict: verdict.to_owned(), reasons }

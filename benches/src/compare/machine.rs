@@ -1,0 +1,130 @@
+//! The machine around a run: what it is, whether it is idle, and its page cache.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::procfs::Machine;
+
+/// A busy share of all processors that counts as idle.
+const IDLE_SHARE: f64 = 0.05;
+
+/// What a result must be read beside.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Short name for the folder.
+    pub machine: String,
+    /// The command that made the runs.
+    pub command: Vec<String>,
+}
+
+impl Environment {
+    /// Describes this machine; without a name it gets one from its processor.
+    ///
+    /// # Errors
+    /// When `/proc` is not readable.
+    pub fn read(machine: Option<String>, command: Vec<String>) -> io::Result<Self> {
+        let machine = match machine {
+            Some(name) => name,
+            None => format!("{}cpu-{}", cpus(), slug(&line_of("/proc/cpuinfo", "model name")?)),
+        };
+        Ok(Self { machine, command })
+    }
+
+    /// `env.json`.
+    pub fn json(&self) -> serde_json::Value {
+        let text = |path: &str| fs::read_to_string(path).map(|text| text.trim().to_owned()).ok();
+        json!({
+            "machine": self.machine,
+            "command": self.command,
+            "cpu": line_of("/proc/cpuinfo", "model name").ok(),
+            "cpus": cpus(),
+            "memory": line_of("/proc/meminfo", "MemTotal").ok(),
+            "kernel": text("/proc/sys/kernel/osrelease"),
+            "congestion_control_default": text("/proc/sys/net/ipv4/tcp_congestion_control"),
+            "congestion_control_client": "cubic",
+            "transparent_huge_pages": text("/sys/kernel/mm/transparent_hugepage/enabled"),
+            "load_average": text("/proc/loadavg"),
+        })
+    }
+}
+
+fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What stands behind the colon of the first line that starts with `name`; empty when there is none.
+fn line_of(path: &str, name: &str) -> io::Result<String> {
+    let text = fs::read_to_string(path)?;
+    let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':'));
+    Ok(line.map_or(String::new(), |(_, value)| value.trim().to_owned()))
+}
+
+/// Letters and digits, everything else a single hyphen.
+fn slug(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
+/// Waits for a second in which the machine was idle; after `within`, gives up and tells how busy it was.
+pub(super) fn wait_until_idle(within: Duration) -> io::Result<Option<f64>> {
+    const SAMPLE: Duration = Duration::from_secs(1);
+    let deadline = Instant::now() + within;
+    loop {
+        let (before, at) = (Machine::read()?, Instant::now());
+        thread::sleep(SAMPLE);
+        let used = Machine::read()? - before;
+        let share = (used.busy + used.steal).as_secs_f64() / (at.elapsed().as_secs_f64() * cpus() as f64);
+        if share <= IDLE_SHARE {
+            return Ok(None);
+        }
+        if Instant::now() >= deadline {
+            return Ok(Some(share));
+        }
+    }
+}
+
+/// Lets the calling thread, and what it starts, run on one processor only.
+///
+/// # Errors
+/// When there is no such processor.
+pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
+    // SAFETY: a set is an array of words, for which zeroes are the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    // SAFETY: `cpu` lies within the set.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the pointer and the size describe `set`; 0 is the calling thread.
+    let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Writes and deletes files of `bytes` in `folder`, so that a broker that relies on the page cache does not pay for the
+/// machine's first touch of its memory.
+///
+/// # Errors
+/// When the folder has no room.
+pub fn warm_page_cache(folder: &Path, bytes: u64) -> io::Result<()> {
+    let piece = vec![1; 1 << 20];
+    let mut file = tempfile::tempfile_in(folder)?;
+    for _ in 0..bytes >> 20 {
+        file.write_all(&piece)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_makes_a_folder_name() {
+        assert_eq!(slug("Intel(R) Xeon(R) @ 2.20GHz"), "intel-r-xeon-r-2-20ghz");
+    }
+}

@@ -1,0 +1,236 @@
+//! Kept measurements: one folder a run under `results/`, and the index made from them.
+//!
+//! ```text
+//! results/<system>/<YYYYMMDD>/<machine>/<scenario>/<run>/
+//!     result.json  env.json  scenario.toml  broker.conf  latency.hlog  series.csv
+//! results/index.ndjson
+//! ```
+//! `results/result.schema.json` describes `result.json`; a test holds every kept one against it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use serde::{Deserialize, Serialize};
+
+use crate::driver::Outcome;
+use crate::measurement::Measurement;
+
+/// Version of `result.json`.
+pub const SCHEMA: u32 = 1;
+/// The index's name under `results/`.
+pub const INDEX: &str = "index.ndjson";
+
+/// When an acknowledged record is safe. Classes never share a chart unlabelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// In the page cache; lost with the machine.
+    PageCacheOnly,
+    /// On disk now and then.
+    FlushedAtIntervals,
+    /// On disk when it is acknowledged.
+    FlushedBeforeAck,
+}
+
+/// One run, as `result.json` holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunResult {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `partita`, `floor`, `kafka`.
+    pub system: String,
+    /// The system's own version.
+    pub version: String,
+    /// Commit of the measured source, `-dirty` when it was not clean; empty for a released peer.
+    pub revision: String,
+    /// When an acknowledged record is safe.
+    pub durability: Durability,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// FNV-1a (64 bit, hex) over `scenario.toml` and `broker.conf`: equal hashes were set up equally.
+    pub scenario_hash: String,
+    /// Start of the run, UTC, `YYYYMMDDThhmmssZ`.
+    pub started: String,
+    /// The comparison that the run belongs to.
+    pub comparison: Comparison,
+    /// The figures.
+    pub measurement: Measurement,
+}
+
+/// A run's place in a comparison of pairs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// Names all runs that were made together.
+    pub id: String,
+    /// Which pair, from 1.
+    pub pair: u32,
+    /// `a` or `b`; ratios are a / b.
+    pub side: String,
+    /// 1 when it ran first in its pair, else 2.
+    pub position: u32,
+}
+
+/// What surrounds a result: text files beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// `env.json`.
+    pub environment: serde_json::Value,
+    /// `scenario.toml`: the load, every parameter.
+    pub scenario: String,
+    /// `broker.conf`: the broker's command and settings.
+    pub broker: String,
+}
+
+impl Surroundings {
+    /// See [`RunResult::scenario_hash`].
+    pub fn hash(&self) -> String {
+        const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0100_0000_01b3;
+        let bytes = self.scenario.bytes().chain([0]).chain(self.broker.bytes());
+        let hash = bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+        format!("{hash:016x}")
+    }
+}
+
+/// The folder of a run.
+pub fn folder(results: &Path, machine: &str, result: &RunResult) -> PathBuf {
+    let date = result.started.get(..8).unwrap_or(&result.started);
+    let run = format!("{}-pair{:02}{}", result.comparison.id, result.comparison.pair, result.comparison.side);
+    results.join(&result.system).join(date).join(machine).join(&result.scenario).join(run)
+}
+
+/// Writes a run's folder.
+///
+/// # Errors
+/// When a file can't be written.
+pub fn write(folder: &Path, result: &RunResult, surroundings: &Surroundings, outcome: &Outcome) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("result.json"), pretty(result)?)?;
+    fs::write(folder.join("env.json"), pretty(&surroundings.environment)?)?;
+    fs::write(folder.join("scenario.toml"), &surroundings.scenario)?;
+    fs::write(folder.join("broker.conf"), &surroundings.broker)?;
+    fs::write(folder.join("latency.hlog"), interval_log(outcome)?)?;
+    let mut series = String::from("second,acknowledged_bytes\n");
+    for (second, bytes) in outcome.bytes_per_second.iter().enumerate() {
+        series.push_str(&format!("{second},{bytes}\n"));
+    }
+    fs::write(folder.join("series.csv"), series)
+}
+
+fn pretty(value: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+/// Both histograms in the format of HdrHistogram's own tools, one interval for the window.
+fn interval_log(outcome: &Outcome) -> io::Result<Vec<u8>> {
+    const NANOSECONDS_PER_MILLISECOND: f64 = 1e6;
+    let mut bytes = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let mut log = IntervalLogWriterBuilder::new()
+        .add_comment("values in nanoseconds, maxima in milliseconds")
+        .with_max_value_divisor(NANOSECONDS_PER_MILLISECOND)
+        .begin_log_with(&mut bytes, &mut serializer)?;
+    for (name, histogram) in [("response", &outcome.response), ("service", &outcome.service)] {
+        log.write_histogram(histogram, Duration::ZERO, outcome.window, Tag::new(name))
+            .map_err(|error| io::Error::other(error.to_string()))?;
+    }
+    Ok(bytes)
+}
+
+/// All kept `result.json` files, in the order of their paths.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn kept(results: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![results.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name() == "result.json" {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Reads one `result.json`.
+///
+/// # Errors
+/// When it can't be read or is not of this version's shape.
+pub fn read(path: &Path) -> io::Result<RunResult> {
+    let text = fs::read_to_string(path)?;
+    serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+}
+
+/// The index that the kept results make: one line a run, its folder first.
+///
+/// # Errors
+/// When a result can't be read.
+pub fn index(results: &Path) -> io::Result<String> {
+    let mut lines = Vec::new();
+    for path in kept(results)? {
+        let result = read(&path)?;
+        let folder = path.parent().and_then(|folder| folder.strip_prefix(results).ok()).unwrap_or(&path);
+        let line = serde_json::json!({
+            "folder": folder,
+            "system": result.system,
+            "version": result.version,
+            "revision": result.revision,
+            "durability": result.durability,
+            "scenario": result.scenario,
+            "scenario_hash": result.scenario_hash,
+            "megabytes_per_second": result.measurement.throughput.megabytes_per_second,
+            "server_cpu_seconds_per_gigabyte": result.measurement.resources.server_cpu_seconds_per_gigabyte,
+            "response_p99_us": result.measurement.response.p99_us,
+            "verdict": result.measurement.validity.verdict,
+        });
+        writeln!(lines, "{line}")?;
+    }
+    String::from_utf8(lines).map_err(io::Error::other)
+}
+
+/// The time of day in UTC as `YYYYMMDDThhmmssZ`.
+pub fn timestamp(seconds_since_epoch: i64) -> String {
+    // SAFETY: all fields are numbers or a nullable pointer, so zeroes are a value.
+    let mut time: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid; the call writes `time` only.
+    unsafe { libc::gmtime_r(&raw const seconds_since_epoch, &raw mut time) };
+    format!(
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+        time.tm_year + 1900,
+        time.tm_mon + 1,
+        time.tm_mday,
+        time.tm_hour,
+        time.tm_min,
+        time.tm_sec
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_utc_and_padded() {
+        assert_eq!(timestamp(0), "19700101T000000Z");
+        assert_eq!(timestamp(1_709_210_096), "20240229T123456Z");
+    }
+
+    #[test]
+    fn the_hash_tells_the_load_from_the_broker() {
+        let one = Surroundings { scenario: "ab".into(), broker: "c".into(), ..Surroundings::default() };
+        let other = Surroundings { scenario: "a".into(), broker: "bc".into(), ..Surroundings::default() };
+        assert_ne!(one.hash(), other.hash());
+    }
+}
