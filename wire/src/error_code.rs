@@ -223,3 +223,22 @@ impl fmt::Display for ErrorCode {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kafkas() {
+        assert_eq!(ErrorCode::ALL.len(), 135, "−1 to 133");
+        for (code, error) in (-1..).zip(ErrorCode::ALL) {
+            assert_eq!(error.code(), code);
+            assert_eq!(ErrorCode::from_code(code), Some(*error));
+        }
+        assert_eq!(ErrorCode::from_code(134), None);
+        assert_eq!(ErrorCode::NotLeaderOrFollower.code(), 6);
+        assert_eq!(ErrorCode::InvalidRecord.to_string(), "INVALID_RECORD");
+        assert!(ErrorCode::NotLeaderOrFollower.is_retriable() && !ErrorCode::TopicAlreadyExists.is_retriable());
+        assert!(!ErrorCode::default().is_error() && ErrorCode::UnknownServerError.is_error());
+    }
+}

@@ -1,7 +1,6 @@
 //! Produce: v3–v13.
 //! Behaviour: appends one record batch per partition; acks=0 gets no response.
-//! Deviations: none (v0–v2 are advertised too but never served, as in Kafka: see ADVERTISED).   Versions: v3 magic
-//! 2 only; v7 zstd; v9 flexible; v10 leader hints (KIP-951); v13 topic ids.
+//! Deviations: none (v0–v2 are advertised but never served, as in Kafka).   Versions: v3 magic 2 only; v7 zstd; v9 flexible; v10 leader hints (KIP-951); v13 topic ids.
 
 mod borrowed;
 
@@ -23,32 +22,31 @@ impl Api for ProduceRequest {
 message! {
     /// Appends record batches to partitions.
     pub struct ProduceRequest: flexible 9.. {
-        /// Transactional ID, or null if the producer is not transactional.
+        /// Transactional id, or null outside transactions.
         transactional_id: Option<String>,
-        /// Number of acknowledgments the producer requires the leader to have received before considering a request
-        /// complete.
+        /// Acknowledgements asked for: 0, 1, or −1 for all in-sync replicas.
         acks: i16,
         /// How long to wait for it to complete, in milliseconds.
         timeout_ms: i32,
-        /// Topic to produce to.
+        /// The topics.
         topic_data: Vec<TopicProduceData>,
     }
 
-    /// Topic to produce to.
+    /// A topic and its partitions.
     pub struct TopicProduceData {
         /// Topic name.
         name: String [..=12],
         /// Topic id.
         topic_id: Uuid [13..],
-        /// Partition to produce to.
+        /// The partitions.
         partition_data: Vec<PartitionProduceData>,
     }
 
-    /// Partition to produce to.
+    /// A partition and its records.
     pub struct PartitionProduceData {
         /// Partition index.
         index: i32,
-        /// Record data to be produced.
+        /// The record batch.
         records: Option<Records>,
     }
 }
@@ -56,7 +54,7 @@ message! {
 message! {
     /// Where each batch landed.
     pub struct ProduceResponse: flexible 9.. {
-        /// Produce response.
+        /// The answers, topic by topic.
         responses: Vec<TopicProduceResponse>,
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
@@ -64,45 +62,45 @@ message! {
         node_endpoints: Vec<NodeEndpoint> [10.., tag 0],
     }
 
-    /// Produce response.
+    /// A topic's answers.
     pub struct TopicProduceResponse {
         /// Topic name.
         name: String [..=12],
         /// Topic id.
         topic_id: Uuid [13..],
-        /// Partition that we produced to within the topic.
+        /// The answers, partition by partition.
         partition_responses: Vec<PartitionProduceResponse>,
     }
 
-    /// Partition that we produced to within the topic.
+    /// A partition and what became of its batch.
     pub struct PartitionProduceResponse {
         /// Partition index.
         index: i32,
         /// Error code; 0 is success.
         error_code: i16,
-        /// Base offset.
+        /// Offset of the batch's first record; −1 on an error.
         base_offset: i64,
-        /// Timestamp returned by broker after appending the messages.
+        /// When the broker appended it, in milliseconds since the epoch; −1 with CreateTime.
         log_append_time_ms: i64 = -1,
-        /// Log start offset.
+        /// Log start offset, or −1 when unknown.
         log_start_offset: i64 [5..] = -1,
-        /// Batch indices of records that caused the batch to be dropped.
+        /// The records for which the batch was refused (KIP-467).
         record_errors: Vec<BatchIndexAndErrorMessage> [8..],
         /// What went wrong, for people; null for the standard text.
         error_message: Option<String> [8..],
-        /// Leader broker that the producer should use for future requests.
+        /// Leader to turn to instead (KIP-951).
         current_leader: LeaderIdAndEpoch [10.., tag 0],
     }
 
-    /// Batch indices of records that caused the batch to be dropped.
+    /// The records for which the batch was refused (KIP-467).
     pub struct BatchIndexAndErrorMessage {
-        /// Batch index of the record that caused the batch to be dropped.
+        /// Position of the record within its batch.
         batch_index: i32,
-        /// Error message of the record that caused the batch to be dropped.
+        /// What is wrong with the record, or null.
         batch_index_error_message: Option<String>,
     }
 
-    /// Leader broker that the producer should use for future requests.
+    /// Leader to turn to instead (KIP-951).
     pub struct LeaderIdAndEpoch {
         /// Leader's node id, or −1 when unknown.
         leader_id: i32 = -1,
@@ -110,8 +108,7 @@ message! {
         leader_epoch: i32 = -1,
     }
 
-    /// Endpoints for all current-leaders enumerated in PartitionProduceResponses, with errors
-    /// NOT_LEADER_OR_FOLLOWER.
+    /// Where a leader listens.
     pub struct NodeEndpoint {
         /// Node id.
         node_id: i32,

@@ -17,41 +17,41 @@ impl Api for FetchRequest {
 message! {
     /// Asks for records of some partitions.
     pub struct FetchRequest: flexible 12.. {
-        /// ClusterId if known.
+        /// Cluster id, if known; replicas of the metadata log set it.
         cluster_id: Option<String> [12.., tag 0],
-        /// Broker ID of the follower, of -1 if this request is from a consumer.
+        /// Node id of the follower that asks, or −1 for a consumer.
         replica_id: i32 [..=14] = -1,
-        /// State of the replica in the follower.
+        /// The follower that asks; default for a consumer.
         replica_state: ReplicaState [15.., tag 1],
-        /// Maximum time in milliseconds to wait for the response.
+        /// How long to wait for `min_bytes`, in milliseconds.
         max_wait_ms: i32,
-        /// Minimum bytes to accumulate in the response.
+        /// Bytes that are worth a response before the time is up.
         min_bytes: i32,
-        /// Maximum bytes to fetch.
+        /// Most bytes in the response; the first batch may exceed it.
         max_bytes: i32 = i32::MAX,
         /// 0 reads uncommitted records, 1 only committed ones.
         isolation_level: i8,
-        /// Fetch session ID.
+        /// Fetch session (KIP-227), or 0 without one.
         session_id: i32 [7..],
-        /// Fetch session epoch, which is used for ordering requests in a session.
+        /// Position within the session: 0 begins one, −1 ends it or has none.
         session_epoch: i32 [7..] = -1,
         /// The topics.
         topics: Vec<FetchTopic>,
-        /// In an incremental fetch request, the partitions to remove.
+        /// Partitions that leave the session.
         forgotten_topics_data: Vec<ForgottenTopic> [7..],
-        /// Rack ID of the consumer making this request.
+        /// The consumer's rack, or empty (KIP-392).
         rack_id: String [11..],
     }
 
-    /// State of the replica in the follower.
+    /// The follower that asks; default for a consumer.
     pub struct ReplicaState {
-        /// Replica ID of the follower, or -1 if this request is from a consumer.
+        /// Node id of the follower, or −1 for a consumer.
         replica_id: i32 = -1,
-        /// Epoch of this follower, or -1 if not available.
+        /// The follower's broker epoch, or −1 when unknown.
         replica_epoch: i64 = -1,
     }
 
-    /// Topics to fetch.
+    /// A topic and its partitions.
     pub struct FetchTopic {
         /// Topic name.
         topic: String [..=12],
@@ -61,28 +61,27 @@ message! {
         partitions: Vec<FetchPartition>,
     }
 
-    /// Partitions to fetch.
+    /// A partition and where to read on.
     pub struct FetchPartition {
         /// Partition index.
         partition: i32,
         /// Leader epoch that the client knows; −1 skips the fencing check.
         current_leader_epoch: i32 [9..] = -1,
-        /// Message offset.
+        /// Offset to read from.
         fetch_offset: i64,
-        /// Epoch of the last fetched record or -1 if there is none.
+        /// Leader epoch of the last fetched record, or −1.
         last_fetched_epoch: i32 [12..] = -1,
-        /// Earliest available offset of the follower replica.
+        /// The follower's own log start offset; −1 for a consumer.
         log_start_offset: i64 [5..] = -1,
-        /// Maximum bytes to fetch from this partition.
+        /// Most bytes from this partition; the first batch may exceed it.
         partition_max_bytes: i32,
-        /// Directory id of the follower fetching.
+        /// Directory in which the follower keeps the partition (KIP-853).
         replica_directory_id: Uuid [17.., tag 0],
-        /// High-watermark known by the replica. -1 if the high-watermark is not known and 9223372036854775807 if
-        /// the feature is not supported.
+        /// The follower's high watermark (KIP-1166); −1: unknown; i64::MAX: not told.
         high_watermark: i64 [18.., tag 1] = i64::MAX,
     }
 
-    /// In an incremental fetch request, the partitions to remove.
+    /// Partitions that leave the session.
     pub struct ForgottenTopic {
         /// Topic name.
         topic: String [..=12],
@@ -100,15 +99,15 @@ message! {
         throttle_time_ms: i32,
         /// Error code; 0 is success.
         error_code: i16 [7..],
-        /// Fetch session ID, or 0 if this is not part of a fetch session.
+        /// Fetch session (KIP-227), or 0 without one.
         session_id: i32 [7..],
-        /// Response topics.
+        /// The answers, topic by topic.
         responses: Vec<FetchableTopicResponse>,
         /// Addresses of the leaders that the partitions' current_leader names (KIP-951).
         node_endpoints: Vec<NodeEndpoint> [16.., tag 0],
     }
 
-    /// Response topics.
+    /// A topic's answers.
     pub struct FetchableTopicResponse {
         /// Topic name.
         topic: String [..=12],
@@ -118,44 +117,42 @@ message! {
         partitions: Vec<PartitionData>,
     }
 
-    /// Topic partitions.
+    /// A partition's records or error.
     pub struct PartitionData {
         /// Partition index.
         partition_index: i32,
         /// Error code; 0 is success.
         error_code: i16,
-        /// Current high water mark.
+        /// High watermark; −1 when unknown.
         high_watermark: i64,
-        /// Last stable offset (or LSO) of the partition.
+        /// Last stable offset: all transactions before it are decided; −1 when unknown.
         last_stable_offset: i64 = -1,
-        /// Current log start offset.
+        /// Log start offset; −1 when unknown.
         log_start_offset: i64 [5..] = -1,
-        /// In case divergence is detected based on the `LastFetchedEpoch` and `FetchOffset` in the request, this
-        /// field indicates the largest epoch and its end offset such that subsequent records are known to diverge.
+        /// Where the follower's log has parted from the leader's (KIP-595): it truncates to this.
         diverging_epoch: EpochEndOffset [12.., tag 0],
-        /// Current leader of the partition.
+        /// Leader to turn to instead (KIP-951).
         current_leader: LeaderIdAndEpoch [12.., tag 1],
-        /// In the case of fetching an offset less than the LogStartOffset, this is the end offset and epoch that
-        /// should be used in the FetchSnapshot request.
+        /// The snapshot to fetch when the log no longer has the offset.
         snapshot_id: SnapshotId [12.., tag 2],
-        /// Aborted transactions.
+        /// Transactions that were aborted within the records, by first offset; null unless only committed records
+        /// were asked for.
         aborted_transactions: Option<Vec<AbortedTransaction>>,
-        /// Preferred read replica for the consumer to use on its next fetch request.
+        /// Replica to fetch from next time (KIP-392); −1: the leader.
         preferred_read_replica: i32 [11..] = -1,
-        /// Record data.
-        records: Option<Records>,
+        /// Record batches; the last one may be cut off where the bytes ran out.
+        records: Option<Records> = Some(Records::default()),
     }
 
-    /// In case divergence is detected based on the `LastFetchedEpoch` and `FetchOffset` in the request, this field
-    /// indicates the largest epoch and its end offset such that subsequent records are known to diverge.
+    /// Where the follower's log has parted from the leader's (KIP-595): it truncates to this.
     pub struct EpochEndOffset {
-        /// Largest epoch.
+        /// Leader epoch.
         epoch: i32 = -1,
-        /// End offset of the epoch.
+        /// Offset after the epoch's last record.
         end_offset: i64 = -1,
     }
 
-    /// Current leader of the partition.
+    /// Leader to turn to instead (KIP-951).
     pub struct LeaderIdAndEpoch {
         /// Leader's node id, or −1 when unknown.
         leader_id: i32 = -1,
@@ -163,25 +160,24 @@ message! {
         leader_epoch: i32 = -1,
     }
 
-    /// In the case of fetching an offset less than the LogStartOffset, this is the end offset and epoch that should
-    /// be used in the FetchSnapshot request.
+    /// The snapshot to fetch when the log no longer has the offset.
     pub struct SnapshotId {
-        /// End offset of the epoch.
+        /// Offset after the epoch's last record.
         end_offset: i64 = -1,
-        /// Largest epoch.
+        /// Leader epoch.
         epoch: i32 = -1,
     }
 
-    /// Aborted transactions.
+    /// Transactions that were aborted within the records, by first offset; null unless only committed records were
+    /// asked for.
     pub struct AbortedTransaction {
-        /// Producer id associated with the aborted transaction.
+        /// The transaction's producer id.
         producer_id: i64,
-        /// First offset in the aborted transaction.
+        /// The transaction's first offset in the partition.
         first_offset: i64,
     }
 
-    /// Endpoints for all current-leaders enumerated in PartitionData, with errors NOT_LEADER_OR_FOLLOWER &
-    /// FENCED_LEADER_EPOCH.
+    /// Where a leader listens.
     pub struct NodeEndpoint {
         /// Node id.
         node_id: i32,

@@ -1,7 +1,6 @@
 //! ListOffsets: v1–v11.
-//! Behaviour: looks up an offset by timestamp, or one of the special ones (−1 latest, −2 earliest, −3 max
-//! timestamp, −4 earliest local,
-//! −5 latest tiered, −6 earliest pending upload).
+//! Behaviour: looks up an offset by timestamp, or one of the special ones (−1 latest, −2 earliest, −3 max timestamp,
+//! −4 earliest local, −5 latest tiered, −6 earliest pending upload).
 //! Deviations: none.   Versions: v2 isolation; v4 leader epoch; v6 flexible; v7 max timestamp; v8 earliest local;
 //! v9 latest tiered; v10 timeout; v11 pending upload.
 
@@ -18,7 +17,7 @@ impl Api for ListOffsetsRequest {
 message! {
     /// Asks for offsets by time.
     pub struct ListOffsetsRequest: flexible 6.. {
-        /// Broker ID of the requester, or -1 if this request is being made by a normal consumer.
+        /// Node id of the broker that asks, or −1 for a client.
         replica_id: i32,
         /// 0 reads uncommitted records, 1 only committed ones.
         isolation_level: i8 [2..],
@@ -28,7 +27,7 @@ message! {
         timeout_ms: i32 [10..],
     }
 
-    /// Topic in the request.
+    /// A topic and its partitions.
     pub struct ListOffsetsTopic {
         /// Topic name.
         name: String,
@@ -36,13 +35,13 @@ message! {
         partitions: Vec<ListOffsetsPartition>,
     }
 
-    /// Partition in the request.
+    /// A partition and the timestamp asked for.
     pub struct ListOffsetsPartition {
         /// Partition index.
         partition_index: i32,
         /// Leader epoch that the client knows; −1 skips the fencing check.
         current_leader_epoch: i32 [4..] = -1,
-        /// Current timestamp.
+        /// Timestamp asked for, in milliseconds since the epoch, or one of the special ones.
         timestamp: i64,
     }
 }
@@ -56,7 +55,7 @@ message! {
         topics: Vec<ListOffsetsTopicResponse>,
     }
 
-    /// Topic in the response.
+    /// A topic's answers.
     pub struct ListOffsetsTopicResponse {
         /// Topic name.
         name: String,
@@ -64,15 +63,15 @@ message! {
         partitions: Vec<ListOffsetsPartitionResponse>,
     }
 
-    /// Partition in the response.
+    /// A partition and what was asked of it.
     pub struct ListOffsetsPartitionResponse {
         /// Partition index.
         partition_index: i32,
         /// Error code; 0 is success.
         error_code: i16,
-        /// Timestamp associated with the returned offset.
+        /// Timestamp of the record found, or −1.
         timestamp: i64 = -1,
-        /// Returned offset.
+        /// Offset found, or −1.
         offset: i64 = -1,
         /// Leader epoch, or −1 when unknown.
         leader_epoch: i32 [4..] = -1,

@@ -17,18 +17,17 @@ impl Api for MetadataRequest {
 message! {
     /// Asks for the cluster and some or all topics.
     pub struct MetadataRequest: flexible 9.. {
-        /// The topics.
-        topics: Option<Vec<MetadataRequestTopic>> [.., nullable 1..],
-        /// If this is true, the broker may auto-create topics that we requested which do not already exist, if it
-        /// is configured to do so.
+        /// The topics asked for; null asks for all, in v0 an empty list does.
+        topics: Option<Vec<MetadataRequestTopic>> [.., nullable 1..] = Some(Vec::new()),
+        /// Whether the broker may create missing topics, if it is set up to do so.
         allow_auto_topic_creation: bool [4..] = true,
-        /// Whether to include cluster authorized operations.
+        /// Whether to list the operations that the client may do on the cluster.
         include_cluster_authorized_operations: bool [8..=10],
         /// Whether to list the operations that the client may do on each topic.
         include_topic_authorized_operations: bool [8..],
     }
 
-    /// Topics to fetch metadata for.
+    /// A topic by name, or by id since v12.
     pub struct MetadataRequestTopic {
         /// Topic id.
         topic_id: Uuid [10..],
@@ -42,11 +41,11 @@ message! {
     pub struct MetadataResponse: flexible 9.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32 [3..],
-        /// List of brokers present in the cluster.
+        /// The nodes.
         brokers: Vec<MetadataResponseBroker>,
-        /// Cluster ID that responding broker belongs to.
+        /// Cluster id.
         cluster_id: Option<String> [2..],
-        /// ID of the controller broker.
+        /// Node id of the controller, or −1 when unknown.
         controller_id: i32 [1..] = -1,
         /// The topics.
         topics: Vec<MetadataResponseTopic>,
@@ -56,7 +55,7 @@ message! {
         error_code: i16 [13..],
     }
 
-    /// List of brokers present in the cluster.
+    /// A broker that is alive.
     pub struct MetadataResponseBroker {
         /// Node id.
         node_id: i32,
@@ -68,7 +67,7 @@ message! {
         rack: Option<String> [1..],
     }
 
-    /// Topic in the response.
+    /// A topic's answers.
     pub struct MetadataResponseTopic {
         /// Error code; 0 is success.
         error_code: i16,
@@ -76,7 +75,7 @@ message! {
         name: Option<String> [.., nullable 12..],
         /// Topic id.
         topic_id: Uuid [10..],
-        /// True if the topic is internal.
+        /// Whether it is one of Kafka's own topics.
         is_internal: bool [1..],
         /// The partitions.
         partitions: Vec<MetadataResponsePartition>,
@@ -84,7 +83,7 @@ message! {
         topic_authorized_operations: i32 [8..] = i32::MIN,
     }
 
-    /// Partition in the topic.
+    /// A partition.
     pub struct MetadataResponsePartition {
         /// Error code; 0 is success.
         error_code: i16,
@@ -94,11 +93,11 @@ message! {
         leader_id: i32,
         /// Leader epoch, or −1 when unknown.
         leader_epoch: i32 [7..] = -1,
-        /// Set of all nodes that host this partition.
+        /// Replicas, the preferred leader first.
         replica_nodes: Vec<i32>,
-        /// Set of nodes that are in sync with the leader for this partition.
+        /// In-sync replicas.
         isr_nodes: Vec<i32>,
-        /// Set of offline replicas of this partition.
+        /// Replicas that are not alive.
         offline_replicas: Vec<i32> [5..],
     }
 }

@@ -19,20 +19,19 @@ message! {
     pub struct OffsetCommitRequest: flexible 8.. {
         /// Group id.
         group_id: String,
-        /// Generation of the group if using the classic group protocol or the member epoch if using the consumer
-        /// protocol.
+        /// Group generation (classic) or member epoch (KIP-848); −1 outside a group.
         generation_id_or_member_epoch: i32 = -1,
         /// Member id that the coordinator has assigned.
         member_id: String,
         /// Static member's id (KIP-345), or null.
         group_instance_id: Option<String> [7..],
-        /// Time period in ms to retain the offset.
+        /// How long to keep the offsets, in milliseconds; −1: the broker's default.
         retention_time_ms: i64 [..=4] = -1,
         /// The topics.
         topics: Vec<OffsetCommitRequestTopic>,
     }
 
-    /// Topics to commit offsets for.
+    /// A topic and its partitions.
     pub struct OffsetCommitRequestTopic {
         /// Topic name.
         name: String [..=9],
@@ -42,15 +41,15 @@ message! {
         partitions: Vec<OffsetCommitRequestPartition>,
     }
 
-    /// Partition to commit offsets for.
+    /// A partition and its offset.
     pub struct OffsetCommitRequestPartition {
         /// Partition index.
         partition_index: i32,
-        /// Message offset to be committed.
+        /// Offset of the next record to consume.
         committed_offset: i64,
         /// Leader epoch of the last consumed record, or −1.
         committed_leader_epoch: i32 [6..] = -1,
-        /// Any associated metadata the client wants to keep.
+        /// Whatever the client wants kept beside the offset.
         committed_metadata: Option<String>,
     }
 }
@@ -64,7 +63,7 @@ message! {
         topics: Vec<OffsetCommitResponseTopic>,
     }
 
-    /// Responses for each topic.
+    /// A topic's answers.
     pub struct OffsetCommitResponseTopic {
         /// Topic name.
         name: String [..=9],
@@ -74,7 +73,7 @@ message! {
         partitions: Vec<OffsetCommitResponsePartition>,
     }
 
-    /// Responses for each partition in the topic.
+    /// A partition and what became of its offset.
     pub struct OffsetCommitResponsePartition {
         /// Partition index.
         partition_index: i32,

@@ -19,16 +19,15 @@ message! {
     pub struct OffsetFetchRequest: flexible 6.. {
         /// Group id.
         group_id: String [..=7],
-        /// The topics.
-        topics: Option<Vec<OffsetFetchRequestTopic>> [..=7, nullable 2..=7],
+        /// The topics asked for; null asks for all that have an offset.
+        topics: Option<Vec<OffsetFetchRequestTopic>> [..=7, nullable 2..=7] = Some(Vec::new()),
         /// The groups.
         groups: Vec<OffsetFetchRequestGroup> [8..],
-        /// Whether broker should hold on returning unstable offsets but set a retriable error code for the
-        /// partitions.
+        /// Whether to refuse offsets that an open transaction may change (KIP-447).
         require_stable: bool [7..],
     }
 
-    /// Topic we would like to fetch offsets for, or null to fetch offsets for all topics.
+    /// A topic and its partitions.
     pub struct OffsetFetchRequestTopic {
         /// Topic name.
         name: String,
@@ -36,19 +35,19 @@ message! {
         partition_indexes: Vec<i32>,
     }
 
-    /// Group we would like to fetch offsets for.
+    /// One group and what is asked of it.
     pub struct OffsetFetchRequestGroup {
         /// Group id.
         group_id: String,
         /// Member id that the coordinator has assigned.
         member_id: Option<String> [9..],
-        /// Member epoch if using the new consumer protocol (KIP-848).
+        /// Member epoch (KIP-848), or −1 outside of it.
         member_epoch: i32 [9..] = -1,
-        /// The topics.
-        topics: Option<Vec<OffsetFetchRequestTopics>>,
+        /// The topics asked for; null asks for all that have an offset.
+        topics: Option<Vec<OffsetFetchRequestTopics>> = Some(Vec::new()),
     }
 
-    /// Topic we would like to fetch offsets for, or null to fetch offsets for all topics.
+    /// A topic and its partitions.
     pub struct OffsetFetchRequestTopics {
         /// Topic name.
         name: String [..=9],
@@ -72,7 +71,7 @@ message! {
         groups: Vec<OffsetFetchResponseGroup> [8..],
     }
 
-    /// Responses per topic.
+    /// A topic's answers.
     pub struct OffsetFetchResponseTopic {
         /// Topic name.
         name: String,
@@ -80,21 +79,21 @@ message! {
         partitions: Vec<OffsetFetchResponsePartition>,
     }
 
-    /// Responses per partition.
+    /// A partition's answer.
     pub struct OffsetFetchResponsePartition {
         /// Partition index.
         partition_index: i32,
-        /// Committed message offset.
+        /// Committed offset, or −1 when there is none.
         committed_offset: i64,
         /// Leader epoch of the last consumed record, or −1.
         committed_leader_epoch: i32 [5..] = -1,
-        /// Partition metadata.
+        /// What the client wanted kept beside the offset.
         metadata: Option<String>,
         /// Error code; 0 is success.
         error_code: i16,
     }
 
-    /// Responses per group id.
+    /// A group's answers.
     pub struct OffsetFetchResponseGroup {
         /// Group id.
         group_id: String,
@@ -104,7 +103,7 @@ message! {
         error_code: i16,
     }
 
-    /// Responses per topic.
+    /// A topic's answers.
     pub struct OffsetFetchResponseTopics {
         /// Topic name.
         name: String [..=9],
@@ -114,15 +113,15 @@ message! {
         partitions: Vec<OffsetFetchResponsePartitions>,
     }
 
-    /// Responses per partition.
+    /// A partition's answer.
     pub struct OffsetFetchResponsePartitions {
         /// Partition index.
         partition_index: i32,
-        /// Committed message offset.
+        /// Committed offset, or −1 when there is none.
         committed_offset: i64,
         /// Leader epoch of the last consumed record, or −1.
         committed_leader_epoch: i32 = -1,
-        /// Partition metadata.
+        /// What the client wanted kept beside the offset.
         metadata: Option<String>,
         /// Error code; 0 is success.
         error_code: i16,

@@ -16,11 +16,11 @@ impl Api for FindCoordinatorRequest {
 message! {
     /// Asks who coordinates something.
     pub struct FindCoordinatorRequest: flexible 3.. {
-        /// Coordinator key.
+        /// Group id, transactional id or share partition.
         key: String [..=3],
-        /// Coordinator key type. (group, transaction, share).
+        /// What the keys are: 0 group, 1 transactional id, 2 share partition.
         key_type: i8 [1..],
-        /// Coordinator keys.
+        /// Group ids, transactional ids or share partitions.
         coordinator_keys: Vec<String> [4..],
     }
 }
@@ -40,13 +40,13 @@ message! {
         host: String [..=3],
         /// Port.
         port: i32 [..=3],
-        /// Coordinator result in the response.
+        /// The coordinators.
         coordinators: Vec<Coordinator> [4..],
     }
 
-    /// Coordinator result in the response.
+    /// The coordinator of one key.
     pub struct Coordinator {
-        /// Coordinator key.
+        /// Group id, transactional id or share partition.
         key: String,
         /// Node id.
         node_id: i32,

@@ -20,28 +20,27 @@ message! {
     pub struct JoinGroupRequest: flexible 6.. {
         /// Group id.
         group_id: String,
-        /// Coordinator considers the consumer dead if it receives no heartbeat after this timeout in milliseconds.
+        /// How long the member may stay silent before it is taken for dead, in milliseconds.
         session_timeout_ms: i32,
-        /// Maximum time in milliseconds that the coordinator will wait for each member to rejoin when rebalancing
-        /// the group.
+        /// How long a rebalance waits for the member to rejoin, in milliseconds.
         rebalance_timeout_ms: i32 [1..] = -1,
         /// Member id that the coordinator has assigned.
         member_id: String,
         /// Static member's id (KIP-345), or null.
         group_instance_id: Option<String> [5..],
-        /// Unique name the for class of protocols implemented by the group we want to join.
+        /// Class of protocols that the group speaks, such as `consumer`.
         protocol_type: String,
-        /// List of protocols that the member supports.
+        /// What the member supports, its favourite first.
         protocols: Vec<JoinGroupRequestProtocol>,
-        /// Reason why the member (re-)joins the group.
+        /// Why the member joins, for people (KIP-800).
         reason: Option<String> [8..],
     }
 
-    /// List of protocols that the member supports.
+    /// A protocol that the member supports; the first is its favourite.
     pub struct JoinGroupRequestProtocol {
-        /// Protocol name.
+        /// Name of a protocol, such as `range`.
         name: String,
-        /// Protocol metadata.
+        /// The member's metadata for this protocol, opaque to the broker.
         metadata: Bytes,
     }
 }
@@ -55,27 +54,27 @@ message! {
         error_code: i16,
         /// Group generation.
         generation_id: i32 = -1,
-        /// Group protocol name.
+        /// Name of the selected protocol, such as `range`.
         protocol_type: Option<String> [7..],
-        /// Group protocol selected by the coordinator.
+        /// Name of the protocol that all members support, such as `range`.
         protocol_name: Option<String> [.., nullable 7..],
-        /// Leader of the group.
+        /// Member id of the leader, who assigns.
         leader: String,
-        /// True if the leader must skip running the assignment.
+        /// Whether the leader keeps the assignment as it is (KIP-814).
         skip_assignment: bool [9..],
         /// Member id that the coordinator has assigned.
         member_id: String,
-        /// Group members.
+        /// The members.
         members: Vec<JoinGroupResponseMember>,
     }
 
-    /// Group members.
+    /// A member.
     pub struct JoinGroupResponseMember {
         /// Member id that the coordinator has assigned.
         member_id: String,
         /// Static member's id (KIP-345), or null.
         group_instance_id: Option<String> [5..],
-        /// Group member metadata.
+        /// The member's metadata for the selected protocol.
         metadata: Bytes,
     }
 }

@@ -19,17 +19,17 @@ message! {
         group_id: String,
         /// Member id that the coordinator has assigned.
         member_id: String [..=2],
-        /// List of leaving member identities.
+        /// The members.
         members: Vec<MemberIdentity> [3..],
     }
 
-    /// List of leaving member identities.
+    /// A member that leaves.
     pub struct MemberIdentity {
         /// Member id that the coordinator has assigned.
         member_id: String,
         /// Static member's id (KIP-345), or null.
         group_instance_id: Option<String>,
-        /// Reason why the member left the group.
+        /// Why the member leaves, for people (KIP-800).
         reason: Option<String> [5..],
     }
 }
@@ -41,11 +41,11 @@ message! {
         throttle_time_ms: i32 [1..],
         /// Error code; 0 is success.
         error_code: i16,
-        /// List of leaving member responses.
+        /// The members.
         members: Vec<MemberResponse> [3..],
     }
 
-    /// List of leaving member responses.
+    /// What became of a member that leaves.
     pub struct MemberResponse {
         /// Member id that the coordinator has assigned.
         member_id: String,

@@ -25,19 +25,19 @@ message! {
         member_id: String,
         /// Static member's id (KIP-345), or null.
         group_instance_id: Option<String> [3..],
-        /// Group protocol type.
+        /// Class of protocols, such as `consumer`.
         protocol_type: Option<String> [5..],
-        /// Group protocol name.
+        /// Name of the selected protocol, such as `range`.
         protocol_name: Option<String> [5..],
-        /// Assignment.
+        /// The members' assignments; empty unless the leader asks.
         assignments: Vec<SyncGroupRequestAssignment>,
     }
 
-    /// Assignment.
+    /// The members' assignments; empty unless the leader asks.
     pub struct SyncGroupRequestAssignment {
         /// Member id that the coordinator has assigned.
         member_id: String,
-        /// Member assignment.
+        /// What the member is to do, opaque to the broker.
         assignment: Bytes,
     }
 }
@@ -49,11 +49,11 @@ message! {
         throttle_time_ms: i32 [1..],
         /// Error code; 0 is success.
         error_code: i16,
-        /// Group protocol type.
+        /// Class of protocols, such as `consumer`.
         protocol_type: Option<String> [5..],
-        /// Group protocol name.
+        /// Name of the selected protocol, such as `range`.
         protocol_name: Option<String> [5..],
-        /// Member assignment.
+        /// What the member is to do, opaque to the broker.
         assignment: Bytes,
     }
 }

@@ -20,7 +20,7 @@ message! {
     pub struct DescribeGroupsRequest: flexible 5.. {
         /// The groups.
         groups: Vec<String>,
-        /// Whether to include authorized operations.
+        /// Whether to list the operations that the client may do on each group.
         include_authorized_operations: bool [3..],
     }
 }
@@ -34,7 +34,7 @@ message! {
         groups: Vec<DescribedGroup>,
     }
 
-    /// Described group.
+    /// A group.
     pub struct DescribedGroup {
         /// Error code; 0 is success.
         error_code: i16,
@@ -42,31 +42,31 @@ message! {
         error_message: Option<String> [6..],
         /// Group id.
         group_id: String,
-        /// Group state string, or the empty string.
+        /// State, such as `Stable`, or empty on an error.
         group_state: String,
-        /// Group protocol type, or the empty string.
+        /// Class of protocols, such as `consumer`, or empty.
         protocol_type: String,
-        /// Group protocol data, or the empty string.
+        /// Name of the selected protocol, or empty.
         protocol_data: String,
-        /// Group members.
+        /// The members.
         members: Vec<DescribedGroupMember>,
         /// Bit field of the operations that the client may do on the group; i32::MIN when not asked for.
         authorized_operations: i32 [3..] = i32::MIN,
     }
 
-    /// Group members.
+    /// A member.
     pub struct DescribedGroupMember {
         /// Member id that the coordinator has assigned.
         member_id: String,
         /// Static member's id (KIP-345), or null.
         group_instance_id: Option<String> [4..],
-        /// Client ID used in the member's latest join group request.
+        /// Client id in the member's last JoinGroup.
         client_id: String,
-        /// Client host.
+        /// Address that the client connects from.
         client_host: String,
-        /// Metadata corresponding to the current group protocol in use.
+        /// The member's metadata for the selected protocol.
         member_metadata: Bytes,
-        /// Current assignment provided by the group leader.
+        /// What the leader has assigned to the member.
         member_assignment: Bytes,
     }
 }

@@ -15,9 +15,9 @@ impl Api for ListGroupsRequest {
 message! {
     /// Asks for the groups of a broker.
     pub struct ListGroupsRequest: flexible 3.. {
-        /// States of the groups we want to list.
+        /// States wanted; empty: all.
         states_filter: Vec<String> [4..],
-        /// Types of the groups we want to list.
+        /// Types wanted; empty: all.
         types_filter: Vec<String> [5..],
     }
 }
@@ -33,15 +33,15 @@ message! {
         groups: Vec<ListedGroup>,
     }
 
-    /// Group in the response.
+    /// A group.
     pub struct ListedGroup {
         /// Group id.
         group_id: String,
-        /// Group protocol type.
+        /// Class of protocols, such as `consumer`.
         protocol_type: String,
-        /// Group state name.
+        /// State, such as `Stable`.
         group_state: String [4..],
-        /// Group type name.
+        /// Type, such as `Classic`.
         group_type: String [5..],
     }
 }

@@ -16,9 +16,9 @@ impl Api for ApiVersionsRequest {
 message! {
     /// Asks what the broker serves.
     pub struct ApiVersionsRequest: flexible 3.. {
-        /// Name of the client.
+        /// Name of the client's library.
         client_software_name: String [3..],
-        /// Version of the client.
+        /// Version of the client's library.
         client_software_version: String [3..],
     }
 }
@@ -28,47 +28,47 @@ message! {
     pub struct ApiVersionsResponse: flexible 3.. {
         /// Error code; 0 is success.
         error_code: i16,
-        /// APIs supported by the broker.
+        /// The APIs that are served.
         api_keys: Vec<ApiVersion>,
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32 [1..],
-        /// Features supported by the broker.
+        /// The features that the broker knows.
         supported_features: Vec<SupportedFeatureKey> [3.., tag 0],
-        /// Monotonically increasing epoch for the finalized features information.
+        /// Metadata offset at which the features hold; −1 when unknown.
         finalized_features_epoch: i64 [3.., tag 1] = -1,
-        /// List of cluster-wide finalized features.
+        /// The features that the cluster has agreed on.
         finalized_features: Vec<FinalizedFeatureKey> [3.., tag 2],
-        /// Set by a KRaft controller if the required configurations for ZK migration are present.
+        /// A leftover of the migration from ZooKeeper.
         zk_migration_ready: bool [3.., tag 3],
     }
 
-    /// APIs supported by the broker.
+    /// The APIs that are served.
     pub struct ApiVersion {
-        /// API index.
+        /// The API's key.
         api_key: i16,
-        /// Minimum supported version, inclusive.
+        /// Lowest version.
         min_version: i16,
-        /// Maximum supported version, inclusive.
+        /// Highest version.
         max_version: i16,
     }
 
-    /// Features supported by the broker.
+    /// A feature and the levels that the broker can act by.
     pub struct SupportedFeatureKey {
-        /// Name of the feature.
+        /// Feature name.
         name: String,
-        /// Minimum supported version for the feature.
+        /// Lowest level.
         min_version: i16,
-        /// Maximum supported version for the feature.
+        /// Highest level.
         max_version: i16,
     }
 
-    /// List of cluster-wide finalized features.
+    /// A feature and the level that the cluster has agreed on.
     pub struct FinalizedFeatureKey {
-        /// Name of the feature.
+        /// Feature name.
         name: String,
-        /// Cluster-wide finalized max version level for the feature.
+        /// Level that the cluster has agreed on.
         max_version_level: i16,
-        /// Cluster-wide finalized min version level for the feature.
+        /// In KRaft the same as the maximum.
         min_version_level: i16,
     }
 }

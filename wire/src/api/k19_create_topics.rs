@@ -24,35 +24,33 @@ message! {
         validate_only: bool,
     }
 
-    /// Topics to create.
+    /// A topic to create.
     pub struct CreatableTopic {
         /// Topic name.
         name: String,
-        /// Number of partitions to create in the topic, or -1 if we are either specifying a manual partition
-        /// assignment or using the default partitions.
+        /// Number of partitions; −1 with `assignments`, or for the broker's default.
         num_partitions: i32,
-        /// Number of replicas to create for each partition in the topic, or -1 if we are either specifying a manual
-        /// partition assignment or using the default replication factor.
+        /// Replicas of each partition; −1 with `assignments`, or for the broker's default.
         replication_factor: i16,
-        /// Manual partition assignment, or the empty array if we are using automatic assignment.
+        /// Placement by hand; empty leaves it to the controller.
         assignments: Vec<CreatableReplicaAssignment>,
-        /// Custom topic configurations to set.
+        /// The settings.
         configs: Vec<CreatableTopicConfig>,
     }
 
-    /// Manual partition assignment, or the empty array if we are using automatic assignment.
+    /// Placement by hand; empty leaves it to the controller.
     pub struct CreatableReplicaAssignment {
         /// Partition index.
         partition_index: i32,
-        /// Brokers to place the partition on.
+        /// Brokers that host the partition, the preferred leader first.
         broker_ids: Vec<i32>,
     }
 
-    /// Custom topic configurations to set.
+    /// Settings that differ from the defaults.
     pub struct CreatableTopicConfig {
-        /// Configuration name.
+        /// Name of the setting.
         name: String,
-        /// Configuration value.
+        /// Value, or null when it is secret or unset.
         value: Option<String>,
     }
 }
@@ -66,7 +64,7 @@ message! {
         topics: Vec<CreatableTopicResult>,
     }
 
-    /// Results for each topic we tried to create.
+    /// What became of a topic.
     pub struct CreatableTopicResult {
         /// Topic name.
         name: String,
@@ -76,27 +74,28 @@ message! {
         error_code: i16,
         /// What went wrong, for people; null for the standard text.
         error_message: Option<String>,
-        /// Optional topic config error returned if configs are not returned in the response.
+        /// Why `configs` are missing: an error code.
         topic_config_error_code: i16 [5.., tag 0],
-        /// Number of partitions of the topic.
+        /// Number of partitions.
         num_partitions: i32 [5..] = -1,
-        /// Replication factor of the topic.
+        /// Replicas of each partition.
         replication_factor: i16 [5..] = -1,
-        /// Configuration of the topic.
+        /// The settings.
         configs: Option<Vec<CreatableTopicConfigs>> [5..],
     }
 
-    /// Configuration of the topic.
+    /// The topic's settings.
     pub struct CreatableTopicConfigs {
-        /// Configuration name.
+        /// Name of the setting.
         name: String,
-        /// Configuration value.
+        /// Value, or null when it is secret or unset.
         value: Option<String>,
-        /// True if the configuration is read-only.
+        /// Whether it cannot be changed while the broker runs.
         read_only: bool,
-        /// Configuration source.
+        /// Where the value comes from: 1 topic, 2 broker, 3 all brokers, 4 broker's file, 5 default, 6 broker logger,
+        /// 7 client metrics, 8 group.
         config_source: i8 = -1,
-        /// True if this configuration is sensitive.
+        /// Whether the value is secret.
         is_sensitive: bool,
     }
 }

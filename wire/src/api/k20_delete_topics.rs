@@ -18,13 +18,13 @@ message! {
     pub struct DeleteTopicsRequest: flexible 4.. {
         /// The topics.
         topics: Vec<DeleteTopicState> [6..],
-        /// Names of the topics to delete.
+        /// Topic names.
         topic_names: Vec<String> [..=5],
         /// How long to wait for it to complete, in milliseconds.
         timeout_ms: i32,
     }
 
-    /// Name or topic ID of the topic.
+    /// A topic by name, or by id when the name is null.
     pub struct DeleteTopicState {
         /// Topic name.
         name: Option<String>,
@@ -38,11 +38,11 @@ message! {
     pub struct DeleteTopicsResponse: flexible 4.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
-        /// Results for each topic we tried to delete.
+        /// The answers, topic by topic.
         responses: Vec<DeletableTopicResult>,
     }
 
-    /// Results for each topic we tried to delete.
+    /// What became of a topic.
     pub struct DeletableTopicResult {
         /// Topic name.
         name: Option<String> [.., nullable 6..],

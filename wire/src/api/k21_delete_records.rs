@@ -21,7 +21,7 @@ message! {
         timeout_ms: i32,
     }
 
-    /// Topic that we want to delete records from.
+    /// A topic and its partitions.
     pub struct DeleteRecordsTopic {
         /// Topic name.
         name: String,
@@ -29,11 +29,11 @@ message! {
         partitions: Vec<DeleteRecordsPartition>,
     }
 
-    /// Partition that we want to delete records from.
+    /// A partition and the first offset to keep.
     pub struct DeleteRecordsPartition {
         /// Partition index.
         partition_index: i32,
-        /// Deletion offset. -1 means that records should be truncated to the high watermark.
+        /// The first offset to keep; −1 means the high watermark.
         offset: i64,
     }
 }
@@ -47,7 +47,7 @@ message! {
         topics: Vec<DeleteRecordsTopicResult>,
     }
 
-    /// Topic that we wanted to delete records from.
+    /// A topic's answers.
     pub struct DeleteRecordsTopicResult {
         /// Topic name.
         name: String,
@@ -55,11 +55,11 @@ message! {
         partitions: Vec<DeleteRecordsPartitionResult>,
     }
 
-    /// Partition that we wanted to delete records from.
+    /// A partition and what became of it.
     pub struct DeleteRecordsPartitionResult {
         /// Partition index.
         partition_index: i32,
-        /// Partition low water mark.
+        /// New log start offset, or −1 on an error.
         low_watermark: i64,
         /// Error code; 0 is success.
         error_code: i16,

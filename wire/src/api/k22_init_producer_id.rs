@@ -16,13 +16,13 @@ impl Api for InitProducerIdRequest {
 message! {
     /// Asks for a producer id.
     pub struct InitProducerIdRequest: flexible 2.. {
-        /// Transactional id, or null if the producer is not transactional.
+        /// Transactional id, or null for mere idempotence.
         transactional_id: Option<String>,
-        /// Time in ms to wait before aborting idle transactions sent by this producer.
+        /// How long a transaction may stay open, in milliseconds.
         transaction_timeout_ms: i32,
         /// Producer id.
         producer_id: i64 [3..] = -1,
-        /// Producer's current epoch.
+        /// The client's producer epoch, or −1.
         producer_epoch: i16 [3..] = -1,
     }
 }
@@ -34,9 +34,9 @@ message! {
         throttle_time_ms: i32,
         /// Error code; 0 is success.
         error_code: i16,
-        /// Current producer id.
+        /// Producer id.
         producer_id: i64 = -1,
-        /// Current epoch associated with the producer id.
+        /// Producer epoch.
         producer_epoch: i16,
     }
 }

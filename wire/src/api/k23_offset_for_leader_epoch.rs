@@ -15,13 +15,13 @@ impl Api for OffsetForLeaderEpochRequest {
 message! {
     /// Asks where leader epochs end.
     pub struct OffsetForLeaderEpochRequest: flexible 4.. {
-        /// Broker ID of the follower, of -1 if this request is from a consumer.
+        /// Node id of the follower that asks, or −1 for a consumer.
         replica_id: i32 [3..] = -2,
         /// The topics.
         topics: Vec<OffsetForLeaderTopic>,
     }
 
-    /// Topic to get offsets for.
+    /// A topic and its partitions.
     pub struct OffsetForLeaderTopic {
         /// Topic name.
         topic: String,
@@ -29,7 +29,7 @@ message! {
         partitions: Vec<OffsetForLeaderPartition>,
     }
 
-    /// Partition to get offsets for.
+    /// A partition and the epoch asked for.
     pub struct OffsetForLeaderPartition {
         /// Partition index.
         partition: i32,
@@ -49,7 +49,7 @@ message! {
         topics: Vec<OffsetForLeaderTopicResult>,
     }
 
-    /// Topic we fetched offsets for.
+    /// A topic's answers.
     pub struct OffsetForLeaderTopicResult {
         /// Topic name.
         topic: String,
@@ -57,7 +57,7 @@ message! {
         partitions: Vec<EpochEndOffset>,
     }
 
-    /// Partition in the topic we fetched offsets for.
+    /// A partition's answer.
     pub struct EpochEndOffset {
         /// Error code; 0 is success.
         error_code: i16,
@@ -65,7 +65,7 @@ message! {
         partition: i32,
         /// Leader epoch, or −1 when unknown.
         leader_epoch: i32 = -1,
-        /// End offset of the epoch.
+        /// Offset after the epoch's last record.
         end_offset: i64 = -1,
     }
 }

@@ -15,21 +15,21 @@ impl Api for DescribeConfigsRequest {
 message! {
     /// Asks for settings.
     pub struct DescribeConfigsRequest: flexible 4.. {
-        /// Resources whose configurations we want to describe.
+        /// The resources.
         resources: Vec<DescribeConfigsResource>,
-        /// True if we should include all synonyms.
+        /// Whether to list the synonyms.
         include_synonyms: bool,
-        /// True if we should include configuration documentation.
+        /// Whether to send documentation.
         include_documentation: bool [3..],
     }
 
-    /// Resources whose configurations we want to describe.
+    /// A resource.
     pub struct DescribeConfigsResource {
         /// Kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
         resource_type: i8,
         /// Resource name.
         resource_name: String,
-        /// Configuration keys to list, or null to list all configuration keys.
+        /// Names of the settings asked for; null asks for all.
         configuration_keys: Option<Vec<String>>,
     }
 }
@@ -39,11 +39,11 @@ message! {
     pub struct DescribeConfigsResponse: flexible 4.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
-        /// Results for each resource.
+        /// The answers.
         results: Vec<DescribeConfigsResult>,
     }
 
-    /// Results for each resource.
+    /// A resource and its settings.
     pub struct DescribeConfigsResult {
         /// Error code; 0 is success.
         error_code: i16,
@@ -53,37 +53,38 @@ message! {
         resource_type: i8,
         /// Resource name.
         resource_name: String,
-        /// Listed configuration.
+        /// The settings.
         configs: Vec<DescribeConfigsResourceResult>,
     }
 
-    /// Listed configuration.
+    /// A setting.
     pub struct DescribeConfigsResourceResult {
-        /// Configuration name.
+        /// Name of the setting.
         name: String,
-        /// Configuration value.
+        /// Value, or null when it is secret or unset.
         value: Option<String>,
-        /// True if the configuration is read-only.
+        /// Whether it cannot be changed while the broker runs.
         read_only: bool,
-        /// Configuration source.
+        /// Where the value comes from: 1 topic, 2 broker, 3 all brokers, 4 broker's file, 5 default, 6 broker logger,
+        /// 7 client metrics, 8 group.
         config_source: i8 = -1,
-        /// True if this configuration is sensitive.
+        /// Whether the value is secret.
         is_sensitive: bool,
-        /// Synonyms for this configuration key.
+        /// Settings that the value may come from, the one in force first.
         synonyms: Vec<DescribeConfigsSynonym>,
-        /// Configuration data type.
+        /// Type of the value: 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double, 7 list, 8 class, 9 password.
         config_type: i8 [3..],
-        /// Configuration documentation.
+        /// Documentation of the setting, if it was asked for.
         documentation: Option<String> [3..],
     }
 
-    /// Synonyms for this configuration key.
+    /// A setting that the value may come from, the one in force first.
     pub struct DescribeConfigsSynonym {
-        /// Synonym name.
+        /// Name of the setting.
         name: String,
-        /// Synonym value.
+        /// Value, or null when it is secret or unset.
         value: Option<String>,
-        /// Synonym source.
+        /// Where the value comes from, as in `config_source`.
         source: i8,
     }
 }

@@ -15,27 +15,27 @@ impl Api for AlterConfigsRequest {
 message! {
     /// Replaces settings.
     pub struct AlterConfigsRequest: flexible 2.. {
-        /// Updates for each resource.
+        /// The resources.
         resources: Vec<AlterConfigsResource>,
         /// Only check; change nothing.
         validate_only: bool,
     }
 
-    /// Updates for each resource.
+    /// A resource and its new settings.
     pub struct AlterConfigsResource {
         /// Kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
         resource_type: i8,
         /// Resource name.
         resource_name: String,
-        /// Configurations.
+        /// The settings.
         configs: Vec<AlterableConfig>,
     }
 
-    /// Configurations.
+    /// The settings.
     pub struct AlterableConfig {
-        /// Configuration key name.
+        /// Name of the setting.
         name: String,
-        /// Value to set for the configuration key.
+        /// Value, or null.
         value: Option<String>,
     }
 }
@@ -45,11 +45,11 @@ message! {
     pub struct AlterConfigsResponse: flexible 2.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
-        /// Responses for each resource.
+        /// The answers, resource by resource.
         responses: Vec<AlterConfigsResourceResponse>,
     }
 
-    /// Responses for each resource.
+    /// What became of a resource.
     pub struct AlterConfigsResourceResponse {
         /// Error code; 0 is success.
         error_code: i16,

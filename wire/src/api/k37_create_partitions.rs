@@ -23,19 +23,19 @@ message! {
         validate_only: bool,
     }
 
-    /// Topic that we want to create new partitions inside.
+    /// A topic.
     pub struct CreatePartitionsTopic {
         /// Topic name.
         name: String,
-        /// New partition count.
+        /// Number of partitions that the topic is to have.
         count: i32,
-        /// New partition assignments.
+        /// Placement of the new partitions by hand; null leaves it to the controller.
         assignments: Option<Vec<CreatePartitionsAssignment>>,
     }
 
-    /// New partition assignments.
+    /// Placement of the new partitions by hand; null leaves it to the controller.
     pub struct CreatePartitionsAssignment {
-        /// Assigned broker IDs.
+        /// Brokers that host the partition, the preferred leader first.
         broker_ids: Vec<i32>,
     }
 }
@@ -45,11 +45,11 @@ message! {
     pub struct CreatePartitionsResponse: flexible 2.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
-        /// Partition creation results for each topic.
+        /// The answers.
         results: Vec<CreatePartitionsTopicResult>,
     }
 
-    /// Partition creation results for each topic.
+    /// What became of a topic.
     pub struct CreatePartitionsTopicResult {
         /// Topic name.
         name: String,

@@ -15,7 +15,7 @@ impl Api for DeleteGroupsRequest {
 message! {
     /// Deletes groups.
     pub struct DeleteGroupsRequest: flexible 2.. {
-        /// Group names to delete.
+        /// Group ids.
         groups_names: Vec<String>,
     }
 }
@@ -25,11 +25,11 @@ message! {
     pub struct DeleteGroupsResponse: flexible 2.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
-        /// Deletion results.
+        /// The answers.
         results: Vec<DeletableGroupResult>,
     }
 
-    /// Deletion results.
+    /// What became of each group.
     pub struct DeletableGroupResult {
         /// Group id.
         group_id: String,

@@ -15,29 +15,29 @@ impl Api for IncrementalAlterConfigsRequest {
 message! {
     /// Changes settings.
     pub struct IncrementalAlterConfigsRequest: flexible 1.. {
-        /// Incremental updates for each resource.
+        /// The resources.
         resources: Vec<AlterConfigsResource>,
         /// Only check; change nothing.
         validate_only: bool,
     }
 
-    /// Incremental updates for each resource.
+    /// One resource and the changes to it.
     pub struct AlterConfigsResource {
         /// Kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
         resource_type: i8,
         /// Resource name.
         resource_name: String,
-        /// Configurations.
+        /// The settings.
         configs: Vec<AlterableConfig>,
     }
 
-    /// Configurations.
+    /// The settings.
     pub struct AlterableConfig {
-        /// Configuration key name.
+        /// Name of the setting.
         name: String,
-        /// Type (Set, Delete, Append, Subtract) of operation.
+        /// What to do: 0 set, 1 delete, 2 append, 3 subtract.
         config_operation: i8,
-        /// Value to set for the configuration key.
+        /// Value, or null.
         value: Option<String>,
     }
 }
@@ -47,11 +47,11 @@ message! {
     pub struct IncrementalAlterConfigsResponse: flexible 1.. {
         /// How long the client is asked to wait because of a quota, in milliseconds.
         throttle_time_ms: i32,
-        /// Responses for each resource.
+        /// The answers, resource by resource.
         responses: Vec<AlterConfigsResourceResponse>,
     }
 
-    /// Responses for each resource.
+    /// What became of a resource.
     pub struct AlterConfigsResourceResponse {
         /// Error code; 0 is success.
         error_code: i16,

@@ -21,7 +21,7 @@ message! {
         topics: Vec<OffsetDeleteRequestTopic>,
     }
 
-    /// Topics to delete offsets for.
+    /// A topic and its partitions.
     pub struct OffsetDeleteRequestTopic {
         /// Topic name.
         name: String,
@@ -29,7 +29,7 @@ message! {
         partitions: Vec<OffsetDeleteRequestPartition>,
     }
 
-    /// Partition to delete offsets for.
+    /// A partition.
     pub struct OffsetDeleteRequestPartition {
         /// Partition index.
         partition_index: i32,
@@ -47,7 +47,7 @@ message! {
         topics: Vec<OffsetDeleteResponseTopic>,
     }
 
-    /// Responses for each topic.
+    /// A topic's answers.
     pub struct OffsetDeleteResponseTopic {
         /// Topic name.
         name: String,
@@ -55,7 +55,7 @@ message! {
         partitions: Vec<OffsetDeleteResponsePartition>,
     }
 
-    /// Responses for each partition in the topic.
+    /// A partition and what became of its offset.
     pub struct OffsetDeleteResponsePartition {
         /// Partition index.
         partition_index: i32,

@@ -15,11 +15,11 @@ impl Api for DescribeClusterRequest {
 message! {
     /// Asks for the cluster's nodes.
     pub struct DescribeClusterRequest: flexible 0.. {
-        /// Whether to include cluster authorized operations.
+        /// Whether to list the operations that the client may do on the cluster.
         include_cluster_authorized_operations: bool,
-        /// Endpoint type to describe. 1=brokers, 2=controllers.
+        /// What to list: 1 brokers, 2 controllers.
         endpoint_type: i8 [1..] = 1,
-        /// Whether to include fenced brokers when listing brokers.
+        /// Whether to list fenced brokers too.
         include_fenced_brokers: bool [2..],
     }
 }
@@ -33,19 +33,19 @@ message! {
         error_code: i16,
         /// What went wrong, for people; null for the standard text.
         error_message: Option<String>,
-        /// Endpoint type that was described. 1=brokers, 2=controllers.
+        /// What `brokers` lists: 1 brokers, 2 controllers.
         endpoint_type: i8 [1..] = 1,
-        /// Cluster ID that responding broker belongs to.
+        /// Cluster id.
         cluster_id: String,
-        /// ID of the controller.
+        /// Node id of the controller, or −1 when unknown.
         controller_id: i32 = -1,
-        /// Broker in the response.
+        /// The nodes.
         brokers: Vec<DescribeClusterBroker>,
         /// Bit field of the operations that the client may do on the cluster; i32::MIN when not asked for.
         cluster_authorized_operations: i32 = i32::MIN,
     }
 
-    /// Broker in the response.
+    /// A broker or controller.
     pub struct DescribeClusterBroker {
         /// Broker id.
         broker_id: i32,

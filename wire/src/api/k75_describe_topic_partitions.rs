@@ -18,21 +18,21 @@ message! {
     pub struct DescribeTopicPartitionsRequest: flexible 0.. {
         /// The topics.
         topics: Vec<TopicRequest>,
-        /// Maximum number of partitions included in the response.
+        /// Most partitions in the response.
         response_partition_limit: i32 = 2000,
-        /// First topic and partition index to fetch details for.
+        /// Where to go on; null begins at the first topic.
         cursor: Option<Cursor>,
     }
 
-    /// Topics to fetch details for.
+    /// A topic.
     pub struct TopicRequest {
         /// Topic name.
         name: String,
     }
 
-    /// First topic and partition index to fetch details for.
+    /// Where to go on; null begins at the first topic.
     pub struct Cursor {
-        /// Name for the first topic to process.
+        /// Topic to begin with.
         topic_name: String,
         /// Partition index.
         partition_index: i32,
@@ -46,11 +46,11 @@ message! {
         throttle_time_ms: i32,
         /// The topics.
         topics: Vec<DescribeTopicPartitionsResponseTopic>,
-        /// Next topic and partition index to fetch details for.
+        /// Where the next page begins; null after the last one.
         next_cursor: Option<Cursor>,
     }
 
-    /// Topic in the response.
+    /// A topic's answers.
     pub struct DescribeTopicPartitionsResponseTopic {
         /// Error code; 0 is success.
         error_code: i16,
@@ -58,7 +58,7 @@ message! {
         name: Option<String>,
         /// Topic id.
         topic_id: Uuid,
-        /// True if the topic is internal.
+        /// Whether it is one of Kafka's own topics.
         is_internal: bool,
         /// The partitions.
         partitions: Vec<DescribeTopicPartitionsResponsePartition>,
@@ -66,7 +66,7 @@ message! {
         topic_authorized_operations: i32 = i32::MIN,
     }
 
-    /// Partition in the topic.
+    /// A partition.
     pub struct DescribeTopicPartitionsResponsePartition {
         /// Error code; 0 is success.
         error_code: i16,
@@ -76,15 +76,15 @@ message! {
         leader_id: i32,
         /// Leader epoch, or −1 when unknown.
         leader_epoch: i32 = -1,
-        /// Set of all nodes that host this partition.
+        /// Replicas, the preferred leader first.
         replica_nodes: Vec<i32>,
-        /// Set of nodes that are in sync with the leader for this partition.
+        /// In-sync replicas.
         isr_nodes: Vec<i32>,
-        /// New eligible leader replicas otherwise.
+        /// Replicas that may lead though they have left the in-sync set (KIP-966), or null.
         eligible_leader_replicas: Option<Vec<i32>>,
-        /// Last known ELR.
+        /// Replicas that were eligible last, or null.
         last_known_elr: Option<Vec<i32>>,
-        /// Set of offline replicas of this partition.
+        /// Replicas that are not alive.
         offline_replicas: Vec<i32>,
     }
 }

@@ -1,8 +1,7 @@
 //! The records of `__consumer_offsets`: committed offsets and classic groups.
 //!
 //! A key is preceded by its type and a value by its version, two bytes each. Type 0 is type 1 as Kafka before 0.9
-//! wrote
-//! it; both have one layout. Other types (KIP-848, share and streams groups) are [`DecodeError::Unknown`] here.
+//! wrote it; both have one layout. Other types (KIP-848, share and streams groups) are [`DecodeError::Unknown`] here.
 
 use std::ops::RangeInclusive;
 
@@ -69,11 +68,11 @@ impl Persisted for GroupMetadataValue {
 message! {
     /// Key of a committed offset.
     pub struct OffsetCommitKey: flexible never {
-        /// Consumer group id.
+        /// Group id.
         group: String,
         /// Topic name.
         topic: String,
-        /// Topic partition index.
+        /// Partition index.
         partition: i32,
     }
 }
@@ -81,15 +80,15 @@ message! {
 message! {
     /// A committed offset.
     pub struct OffsetCommitValue: flexible 4.. {
-        /// Offset that the consumer wants to store (for this partition).
+        /// Offset of the next record to consume.
         offset: i64,
         /// Leader epoch, or −1 when unknown.
         leader_epoch: i32 [3..] = -1,
-        /// Any metadata the client wants to keep.
+        /// Whatever the client wants kept beside the offset.
         metadata: String,
-        /// Time at which the commit was added to the log.
+        /// When the offset was committed, in milliseconds since the epoch.
         commit_timestamp: i64,
-        /// Time at which the offset will expire.
+        /// When it expires, in milliseconds since the epoch, or −1.
         expire_timestamp: i64 [1..=1] = -1,
         /// Topic id.
         topic_id: Uuid [4.., tag 0],
@@ -107,21 +106,21 @@ message! {
 message! {
     /// A classic group: its generation and the members in it.
     pub struct GroupMetadataValue: flexible 4.. {
-        /// Protocol type.
+        /// Class of protocols, such as `consumer`.
         protocol_type: String,
-        /// Generation id.
+        /// Group generation.
         generation: i32,
-        /// Protocol name.
+        /// Name of a protocol, such as `range`.
         protocol: Option<String>,
-        /// Leader id.
+        /// Member id of the leader.
         leader: Option<String>,
-        /// Timestamp of the last state change.
+        /// When the group's state has changed last, in milliseconds since the epoch.
         current_state_timestamp: i64 [2..] = -1,
-        /// Group members.
+        /// The members.
         members: Vec<MemberMetadata>,
     }
 
-    /// Group members.
+    /// A member.
     pub struct MemberMetadata {
         /// Member id that the coordinator has assigned.
         member_id: String,
@@ -129,15 +128,15 @@ message! {
         group_instance_id: Option<String> [3..],
         /// Client id.
         client_id: String,
-        /// Client host.
+        /// Address that the client connects from.
         client_host: String,
-        /// Rebalance timeout.
+        /// How long a rebalance waits for the member, in milliseconds; −1 as the session timeout.
         rebalance_timeout: i32 [1..] = -1,
-        /// Session timeout.
+        /// How long the member may stay silent, in milliseconds.
         session_timeout: i32,
-        /// Subscription.
+        /// The member's metadata for the selected protocol.
         subscription: Bytes,
-        /// Assignment.
+        /// The members' assignments; empty unless the leader asks.
         assignment: Bytes,
     }
 }

@@ -58,7 +58,7 @@ message! {
         topics: Vec<String>,
         /// What the assignor wants to be told, or null.
         user_data: Option<Bytes>,
-        /// Partitions that the member owns.
+        /// What the member still holds (KIP-429).
         owned_partitions: Vec<TopicPartition> [1..],
         /// Generation in which the member was given `owned_partitions`.
         generation_id: i32 [2..] = -1,

@@ -1,7 +1,6 @@
-//! The values of control records in KRaft's logs and snapshots. Their keys are a version and a type, two bytes
-//! each.
+//! The control records of KRaft's logs and snapshots.
 //!
-//! The values are not preceded by a version: it is their own first field.
+//! A key is a version and a type, two bytes each. A value is not preceded by a version: it is its own first field.
 
 use crate::codec::{DecodeError, Reader, Uuid};
 use crate::message::message;
@@ -63,21 +62,21 @@ impl ControlRecordType {
 message! {
     /// The first record of each leader epoch.
     pub struct LeaderChangeMessage: flexible 0.. {
-        /// Version of the leader change message.
+        /// Version of this message.
         version: i16,
         /// Leader's node id, or −1 when unknown.
         leader_id: i32,
-        /// Set of voters in the quorum for this epoch.
+        /// The quorum.
         voters: Vec<Voter>,
-        /// Voters who voted for the leader at the time of election.
+        /// Those who voted for the leader.
         granting_voters: Vec<Voter>,
     }
 
-    /// Set of voters in the quorum for this epoch.
+    /// A voter of the quorum.
     pub struct Voter {
-        /// ID of the voter.
+        /// The voter's node id.
         voter_id: i32,
-        /// Directory id of the voter.
+        /// Directory in which the voter keeps the log.
         voter_directory_id: Uuid [1..],
     }
 }
@@ -85,9 +84,9 @@ message! {
 message! {
     /// The first record of a snapshot.
     pub struct SnapshotHeaderRecord: flexible 0.. {
-        /// Version of the snapshot header record.
+        /// Version of this record.
         version: i16,
-        /// Append time of the last record from the log contained in this snapshot.
+        /// When the last record in the snapshot was appended, in milliseconds since the epoch.
         last_contained_log_timestamp: i64,
     }
 }
@@ -95,7 +94,7 @@ message! {
 message! {
     /// The last record of a snapshot.
     pub struct SnapshotFooterRecord: flexible 0.. {
-        /// Version of the snapshot footer record.
+        /// Version of this record.
         version: i16,
     }
 }

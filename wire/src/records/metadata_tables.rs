@@ -8,47 +8,47 @@ message! {
     pub struct RegisterBrokerRecord: flexible 0.. {
         /// Broker id.
         broker_id: i32,
-        /// True if the broker is a ZK broker in migration mode.
+        /// A leftover of the migration from ZooKeeper.
         is_migrating_zk_broker: bool [2..],
-        /// Incarnation ID of the broker process.
+        /// Random id of the broker's process.
         incarnation_id: Uuid,
-        /// Broker epoch assigned by the controller.
+        /// Broker epoch: the offset of its registration in the metadata log.
         broker_epoch: i64,
-        /// Endpoints that can be used to communicate with this broker.
+        /// The listeners.
         end_points: Vec<BrokerEndpoint>,
-        /// Features on this broker.
+        /// The features that the node knows.
         features: Vec<BrokerFeature>,
         /// Rack, or null when none is set.
         rack: Option<String>,
-        /// True if the broker is fenced.
+        /// Whether the broker takes no part until it has caught up.
         fenced: bool = true,
-        /// True if the broker is in controlled shutdown.
+        /// Whether the broker is shutting down.
         in_controlled_shutdown: bool [1..],
-        /// Log directories configured in this broker which are available.
+        /// Directories that the broker can write to.
         log_dirs: Vec<Uuid> [3.., tag 0],
-        /// Log directories that are cordoned.
+        /// Directories that take no new partitions; null until the broker has told.
         cordoned_log_dirs: Option<Vec<Uuid>> [4.., tag 1],
     }
 
-    /// Endpoints that can be used to communicate with this broker.
+    /// A listener.
     pub struct BrokerEndpoint {
-        /// Name of the endpoint.
+        /// Name of the listener.
         name: String,
         /// Host name.
         host: String,
         /// Port.
         port: u16,
-        /// Security protocol.
+        /// 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL.
         security_protocol: i16,
     }
 
-    /// Features on this broker.
+    /// A feature and the levels that the node can act by.
     pub struct BrokerFeature {
         /// Feature name.
         name: String,
-        /// Minimum supported feature level.
+        /// Lowest level.
         min_supported_version: i16,
-        /// Maximum supported feature level.
+        /// Highest level.
         max_supported_version: i16,
     }
 }
@@ -76,31 +76,31 @@ message! {
 message! {
     /// A partition was created.
     pub struct PartitionRecord: flexible 0.. {
-        /// Partition id.
+        /// Partition index.
         partition_id: i32 = -1,
         /// Topic id.
         topic_id: Uuid,
-        /// Replicas of this partition, sorted by preferred order.
+        /// Replicas, the preferred leader first.
         replicas: Vec<i32>,
-        /// In-sync replicas of this partition.
+        /// In-sync replicas.
         isr: Vec<i32>,
-        /// Replicas that we are in the process of removing.
+        /// Replicas that are being removed.
         removing_replicas: Vec<i32>,
-        /// Replicas that we are in the process of adding.
+        /// Replicas that are being added.
         adding_replicas: Vec<i32>,
-        /// Lead replica, or -1 if there is no leader.
+        /// Leader, or −1 for none.
         leader: i32 = -1,
-        /// 1 if the partition is recovering from an unclean leader election; 0 otherwise.
+        /// 1 while the leader recovers from an unclean election, else 0.
         leader_recovery_state: i8 [.., tag 0],
         /// Leader epoch, or −1 when unknown.
         leader_epoch: i32 = -1,
-        /// Epoch that gets incremented each time we change anything in the partition.
+        /// Grows by one with each change to the partition.
         partition_epoch: i32 = -1,
-        /// Log directory hosting each replica, sorted in the same exact order as the Replicas field.
+        /// Directory of each replica, in the order of `replicas`.
         directories: Vec<Uuid> [1..],
-        /// Eligible leader replicas of this partition.
+        /// Replicas that may lead though they have left the in-sync set (KIP-966).
         eligible_leader_replicas: Option<Vec<i32>> [2.., tag 1],
-        /// Last known eligible leader replicas of this partition.
+        /// Replicas that were eligible last.
         last_known_elr: Option<Vec<i32>> [2.., tag 2],
     }
 }
@@ -112,9 +112,9 @@ message! {
         resource_type: i8,
         /// Resource name.
         resource_name: String,
-        /// Name of the configuration key.
+        /// Name of the setting.
         name: String,
-        /// Value of the configuration, or null if the it should be deleted.
+        /// Value; null deletes the setting.
         value: Option<String>,
     }
 }
@@ -122,28 +122,27 @@ message! {
 message! {
     /// A partition has changed; null and the like mean "as before".
     pub struct PartitionChangeRecord: flexible 0.. {
-        /// Partition id.
+        /// Partition index.
         partition_id: i32 = -1,
         /// Topic id.
         topic_id: Uuid,
-        /// Null if the ISR didn't change; the new in-sync replicas otherwise.
+        /// In-sync replicas; null: as before.
         isr: Option<Vec<i32>> [.., tag 0],
-        /// -1 if there is now no leader; -2 if the leader didn't change; the new leader otherwise.
+        /// New leader; −1: none; −2: as before.
         leader: i32 [.., tag 1] = -2,
-        /// Null if the replicas didn't change; the new replicas otherwise.
+        /// Replicas, the preferred leader first; null: as before.
         replicas: Option<Vec<i32>> [.., tag 2],
-        /// Null if the removing replicas didn't change; the new removing replicas otherwise.
+        /// Replicas that are being removed; null: as before.
         removing_replicas: Option<Vec<i32>> [.., tag 3],
-        /// Null if the adding replicas didn't change; the new adding replicas otherwise.
+        /// Replicas that are being added; null: as before.
         adding_replicas: Option<Vec<i32>> [.., tag 4],
-        /// -1 if it didn't change; 0 if the leader was elected from the ISR or recovered from an unclean election;
-        /// 1 if the leader that was elected using unclean leader election and it is still recovering.
+        /// 1 while the leader recovers from an unclean election, 0 once it has; −1: as before.
         leader_recovery_state: i8 [.., tag 5] = -1,
-        /// Null if the ELR didn't change; the new eligible leader replicas otherwise.
+        /// Eligible leader replicas; null: as before.
         eligible_leader_replicas: Option<Vec<i32>> [2.., tag 6],
-        /// Null if the LastKnownElr didn't change; the last known eligible leader replicas otherwise.
+        /// Replicas that were eligible last; null: as before.
         last_known_elr: Option<Vec<i32>> [2.., tag 7],
-        /// Null if the log dirs didn't change; the new log directory for each replica otherwise.
+        /// Directory of each replica, in the order of the replicas; null: as before.
         directories: Option<Vec<Uuid>> [1.., tag 8],
     }
 }
@@ -151,9 +150,9 @@ message! {
 message! {
     /// A broker was fenced.
     pub struct FenceBrokerRecord: flexible 0.. {
-        /// Broker ID to fence.
+        /// Broker id.
         id: i32,
-        /// Epoch of the broker to fence.
+        /// Broker epoch.
         epoch: i64,
     }
 }
@@ -161,9 +160,9 @@ message! {
 message! {
     /// A broker was unfenced.
     pub struct UnfenceBrokerRecord: flexible 0.. {
-        /// Broker ID to unfence.
+        /// Broker id.
         id: i32,
-        /// Epoch of the broker to unfence.
+        /// Broker epoch.
         epoch: i64,
     }
 }
@@ -181,8 +180,7 @@ message! {
     pub struct FeatureLevelRecord: flexible 0.. {
         /// Feature name.
         name: String,
-        /// Current finalized feature level of this feature for the cluster, a value of 0 means feature not
-        /// supported.
+        /// Level that all nodes act by; 0: the feature is off.
         feature_level: i16,
     }
 }
@@ -192,9 +190,9 @@ message! {
     pub struct ProducerIdsRecord: flexible 0.. {
         /// Broker id.
         broker_id: i32,
-        /// Epoch of the requesting broker.
+        /// Epoch of the broker that got the block.
         broker_epoch: i64 = -1,
-        /// Next producerId that will be assigned (i.e. the first producerId in the next assigned block).
+        /// First id after the block.
         next_producer_id: i64,
     }
 }
@@ -204,15 +202,15 @@ message! {
     pub struct BrokerRegistrationChangeRecord: flexible 0.. {
         /// Broker id.
         broker_id: i32,
-        /// Broker epoch assigned by the controller.
+        /// Broker epoch: the offset of its registration in the metadata log.
         broker_epoch: i64,
-        /// -1 if the broker has been unfenced, 0 if no change, 1 if the broker has been fenced.
+        /// 1 fenced, −1 unfenced, 0 as before.
         fenced: i8 [.., tag 0],
-        /// 0 if no change, 1 if the broker is in controlled shutdown.
+        /// 1 when the broker has begun to shut down, 0 as before.
         in_controlled_shutdown: i8 [1.., tag 1],
-        /// Log directories configured in this broker which are available.
+        /// Directories that the broker can write to.
         log_dirs: Vec<Uuid> [2.., tag 2],
-        /// Log directories that are cordoned or null if no change.
+        /// Directories that take no new partitions; null: as before.
         cordoned_log_dirs: Option<Vec<Uuid>> [3.., tag 3],
     }
 }
@@ -226,7 +224,7 @@ message! {
 message! {
     /// Begins a metadata transaction (KIP-868).
     pub struct BeginTransactionRecord: flexible 0.. {
-        /// Optional textual description of this transaction.
+        /// What the transaction is for, or null.
         name: Option<String> [.., tag 0],
     }
 }
@@ -240,7 +238,7 @@ message! {
 message! {
     /// Drops the metadata transaction.
     pub struct AbortTransactionRecord: flexible 0.. {
-        /// Optional textual description of why the transaction was aborted.
+        /// Why, or null.
         reason: Option<String> [.., tag 0],
     }
 }
@@ -250,35 +248,35 @@ message! {
     pub struct RegisterControllerRecord: flexible 0.. {
         /// Controller id.
         controller_id: i32,
-        /// Incarnation ID of the controller process.
+        /// Random id of the controller's process.
         incarnation_id: Uuid,
-        /// Set if the required configurations for ZK migration are present.
+        /// A leftover of the migration from ZooKeeper.
         zk_migration_ready: bool,
-        /// Endpoints that can be used to communicate with this controller.
+        /// The listeners.
         end_points: Vec<ControllerEndpoint>,
-        /// Features on this controller.
+        /// The features that the node knows.
         features: Vec<ControllerFeature>,
     }
 
-    /// Endpoints that can be used to communicate with this controller.
+    /// A listener.
     pub struct ControllerEndpoint {
-        /// Name of the endpoint.
+        /// Name of the listener.
         name: String,
         /// Host name.
         host: String,
         /// Port.
         port: u16,
-        /// Security protocol.
+        /// 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL.
         security_protocol: i16,
     }
 
-    /// Features on this controller.
+    /// A feature and the levels that the node can act by.
     pub struct ControllerFeature {
         /// Feature name.
         name: String,
-        /// Minimum supported feature level.
+        /// Lowest level.
         min_supported_version: i16,
-        /// Maximum supported feature level.
+        /// Highest level.
         max_supported_version: i16,
     }
 }
