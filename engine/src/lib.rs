@@ -9,10 +9,13 @@ pub mod error;
 pub mod files;
 pub mod journal;
 pub mod leader_epochs;
+pub mod log;
 pub mod memory;
 pub mod memory_disk;
 pub mod partition_metadata;
 pub mod producer_snapshot;
+pub mod retention;
 pub mod segment;
 #[cfg(test)]
 mod testing;
+pub mod tail;

@@ -1,0 +1,141 @@
+//! Reading whole batches: from the tail's memory at once, else by a job that reads the file.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::Log;
+use super::segment::{Segment, Stage};
+use crate::disk::Disk;
+use crate::error::EngineError;
+use crate::segment::names::FileKind;
+use crate::segment::{Pieces, SegmentView, Selected, Wanted, select};
+
+/// Bytes that a file read takes beyond those wanted, for the batches between an index entry and the wanted one.
+const READ_SLACK_BYTES: u64 = 8 << 10;
+/// Bytes that the first file read takes at most: a reader that asks for more gets the rest with its next read.
+const READ_BYTES_MAX: u64 = 16 << 20;
+
+/// Why there is nothing to read.
+#[derive(Debug, Clone, Error)]
+pub enum ReadError {
+    /// The offset is below the log's start or beyond its end.
+    #[error("offset {offset} is outside of the log, {start} to {end}")]
+    OutOfRange {
+        /// The offset asked for.
+        offset: i64,
+        /// The log's start.
+        start: i64,
+        /// The log's end.
+        end: i64,
+    },
+    /// What is there is no batch.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The answer to a read.
+pub enum Read<D: Disk> {
+    /// Whole batches, in order; pieces of memory, not one a batch. Empty when there are none below the end offset.
+    Ready(Vec<Bytes>),
+    /// They have to be read first.
+    Job(ReadJob<D>),
+}
+
+/// A read from a segment's file.
+pub struct ReadJob<D: Disk> {
+    view: SegmentView<D>,
+    wanted: Wanted,
+}
+
+impl<D: Disk> ReadJob<D> {
+    /// Does it; the answer is that of [`Read::Ready`].
+    ///
+    /// # Errors
+    /// The disk's; [`EngineError::Corrupted`] where no batch is. A file that is not found was removed before the job
+    /// began: the offset is below the log's start by now.
+    pub async fn perform(self) -> Result<Vec<Bytes>, EngineError> {
+        let path = self.view.path();
+        let mut from = self.view.start(|offsets, _| offsets.lookup(self.wanted.offset)).await?;
+        let mut len = (self.wanted.max_bytes as u64).min(READ_BYTES_MAX) + READ_SLACK_BYTES;
+        loop {
+            let pieces = self.view.read(from, len).await?;
+            match select(&pieces, from, &self.wanted, &path)? {
+                Selected::Range(range) => return Ok(pieces.slice(range)),
+                Selected::Missing { position, .. } if position >= self.view.size() => return Ok(Vec::new()),
+                Selected::Missing { position, len: missing } => {
+                    if position + missing > self.view.size() {
+                        return Err(EngineError::corrupted(&path, position, "the segment ends within a batch"));
+                    }
+                    let advanced = position > from;
+                    from = position;
+                    len = if advanced { len.max(missing) } else { missing.max(len) + READ_SLACK_BYTES };
+                }
+            }
+        }
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Reads whole batches from the one that holds `offset` on, `max_bytes` at most, all of one segment. Batches that
+    /// begin at `end_offset` (the reader's high watermark, a batch boundary) or beyond are not read. With
+    /// `at_least_one` the first batch is read even when it is larger than `max_bytes`.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`]; the log's end itself is in range, and has nothing.
+    pub fn read(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        end_offset: i64,
+        at_least_one: bool,
+    ) -> Result<Read<D>, ReadError> {
+        let (start, end) = (self.log_start, self.log_end());
+        if offset < start || offset > end {
+            return Err(ReadError::OutOfRange { offset, start, end });
+        }
+        let end_offset = end_offset.min(end);
+        if offset >= end_offset || (max_bytes == 0 && !at_least_one) {
+            return Ok(Read::Ready(Vec::new()));
+        }
+        let wanted = Wanted { offset, max_bytes, end_offset, at_least_one };
+        let segment = self.segment_of(offset);
+        if let Some(start) = segment.tail.start_at_or_below(offset) {
+            return Ok(Read::Ready(segment.read_tail(start.position, &wanted)?));
+        }
+        Ok(Read::Job(ReadJob { view: self.view_for(segment, offset), wanted }))
+    }
+
+    /// The segment that holds `offset`, or the first batch behind the gap in which it lies.
+    pub(super) fn segment_of(&self, offset: i64) -> &Segment<D> {
+        let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
+        let index = after.saturating_sub(1);
+        let beyond = self.segments[index].end_offset <= offset && index + 1 < self.segments.len();
+        &self.segments[index + usize::from(beyond)]
+    }
+
+    /// A view that begins to look for `offset` where the indexes say, once they are known.
+    pub(super) fn view_for(&self, segment: &Segment<D>, offset: i64) -> SegmentView<D> {
+        if segment.stage == Stage::Closed {
+            self.touch(&segment.files);
+        }
+        segment.view(segment.indexes.as_ref().map(|indexes| indexes.offsets.lookup(offset)))
+    }
+}
+
+impl<D: Disk> Segment<D> {
+    fn read_tail(&self, from: u64, wanted: &Wanted) -> Result<Vec<Bytes>, EngineError> {
+        // Bytes between a known batch start and the wanted batch are not the reader's: a block's worth of batches, the
+        // last of which may be large.
+        let mut end = from.saturating_add(wanted.max_bytes as u64 + READ_SLACK_BYTES).min(self.size());
+        let path = self.files.path(FileKind::Log);
+        loop {
+            let parts = self.tail.slices(from..end).into_iter().map(Bytes::from).collect();
+            let pieces = Pieces::new(from, parts);
+            match select(&pieces, from, wanted, &path)? {
+                Selected::Range(range) => return Ok(pieces.slice(range)),
+                Selected::Missing { .. } if end == self.size() => return Ok(Vec::new()),
+                Selected::Missing { .. } => end = self.size(),
+            }
+        }
+    }
+}
