@@ -110,23 +110,36 @@ impl<'a> Reader<'a> {
     }
 
     /// Unsigned base-128 integer of at most 32 bits.
+    #[inline]
     pub fn unsigned_varint(&mut self) -> Result<u32, DecodeError> {
         u32::try_from(self.base128(32)?).map_err(|_| DecodeError::InvalidVarint)
     }
 
     /// Zigzag base-128 integer of at most 32 bits.
+    #[inline]
     pub fn varint(&mut self) -> Result<i32, DecodeError> {
         let raw = self.unsigned_varint()?;
         Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
     }
 
     /// Zigzag base-128 integer of at most 64 bits.
+    #[inline]
     pub fn varlong(&mut self) -> Result<i64, DecodeError> {
         let raw = self.base128(64)?;
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
 
+    /// Most integers are small and take one byte: walking over records depends on that being quick.
+    #[inline]
     fn base128(&mut self, bits: u32) -> Result<u64, DecodeError> {
+        if let [byte @ ..=0x7f, tail @ ..] = self.rest {
+            self.rest = tail;
+            return Ok(u64::from(*byte));
+        }
+        self.base128_of_any_length(bits)
+    }
+
+    fn base128_of_any_length(&mut self, bits: u32) -> Result<u64, DecodeError> {
         let mut value: u64 = 0;
         let mut shift = 0;
         while shift < bits {
