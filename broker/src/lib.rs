@@ -6,7 +6,9 @@
 //!
 //! Invariants: nothing here reads a clock, a file or a socket, and no order depends on a random hasher (clippy.toml enforces it).
 
+pub mod catalog;
 pub mod config;
+pub mod controller;
 pub mod partition;
 
 /// Names a parked request: the shard gives it, effects carry it back.

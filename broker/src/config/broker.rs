@@ -95,9 +95,7 @@ impl BrokerConfig {
     ) -> Result<BrokerConfig, ConfigError> {
         let mut set = BTreeMap::new();
         for (name, value) in settings {
-            let name = name.as_ref();
-            let key = broker_key(name)
-                .ok_or_else(|| ConfigError::Unknown { name: name.into(), nearest: nearest_broker_key(name) })?;
+            let key = known_key(name.as_ref())?;
             set.insert(key.name, key.check(value.as_ref())?.to_owned());
         }
         let config = Self::from_checked(set)?;
@@ -210,6 +208,18 @@ impl Default for BrokerConfig {
         let nothing: [(&str, &str); 0] = [];
         Self::parse(nothing).expect("the table's defaults are valid")
     }
+}
+
+fn known_key(name: &str) -> Result<&'static Key, ConfigError> {
+    broker_key(name).ok_or_else(|| ConfigError::Unknown { name: name.into(), nearest: nearest_broker_key(name) })
+}
+
+/// Checks a value that a broker key is to have; returns it trimmed.
+///
+/// # Errors
+/// No such key, or a value that it does not take.
+pub fn check_broker_value<'a>(name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
+    known_key(name)?.check(value)
 }
 
 /// Checked settings over the table's defaults. The keys asked for here are this file's own; to misname one is a

@@ -16,7 +16,7 @@ pub mod table;
 mod tests;
 mod topic;
 
-pub use broker::{BatchValidation, BrokerConfig};
+pub use broker::{BatchValidation, BrokerConfig, check_broker_value};
 pub use key::{Key, Kind, Range, Unit, parse_list};
 pub use listener::Listener;
 pub use topic::{CleanupPolicy, ConfigMap, Layers, Source, Sourced, TopicConfig, check_topic_value};

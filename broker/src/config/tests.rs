@@ -115,11 +115,12 @@ fn values_are_refused_in_kafkas_words() {
         ("flush.messages", "1000", "Invalid value 1000 for configuration flush.messages: Partita supports only 1"),
         ("preallocate", "true", "Partita does not support the topic config preallocate"),
     ] {
-        let refused = check_topic_value(name, value).expect_err("the value is refused");
+        let refused = check_topic_value("t", name, value).expect_err("the value is refused");
         assert_eq!(refused.to_string(), message);
     }
-    assert_eq!(check_topic_value("retention.ms", " 5 "), Ok("5"));
-    assert_eq!(check_topic_value("cleanup.policy", ""), Ok(""));
+    assert_eq!(check_topic_value("t", "retention.ms", " 5 "), Ok("5"));
+    assert_eq!(check_topic_value("t", "cleanup.policy", ""), Ok(""));
+    assert_eq!(check_topic_value("__consumer_offsets", "cleanup.policy", "compact"), Ok("compact"));
     assert_eq!(
         error(&[("auto.create.topics.enable", "yes")]),
         "Invalid value yes for configuration auto.create.topics.enable: Expected value to be either true or false"

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use wire::batch::TimestampType;
 
+use crate::catalog::OFFSETS_TOPIC;
+
 use super::ConfigError;
 use super::broker::BrokerConfig;
 use super::key::parse_list;
@@ -189,13 +191,15 @@ impl Default for TopicConfig {
     }
 }
 
-/// Checks what somebody wants to set on a topic; returns the value trimmed.
+/// Checks a value that a topic is to have; returns it trimmed.
 ///
 /// # Errors
 /// No such key, one without effect here, or a value that it does not take.
-pub fn check_topic_value<'a>(name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
+pub fn check_topic_value<'a>(topic: &str, name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
     match topic_key(name) {
-        Some(topic) => topic.key.check(value),
+        // What Kafka gives its offsets topic, and nobody else may have here; see `CleanupPolicy::compact`.
+        Some(key) if key.key.name == "cleanup.policy" && topic == OFFSETS_TOPIC && value == "compact" => Ok(value),
+        Some(key) => key.key.check(value),
         None if UNSUPPORTED_TOPIC_KEYS.contains(&name) => Err(ConfigError::Unsupported { name: name.into() }),
         None => Err(ConfigError::UnknownTopicKey { name: name.into() }),
     }
