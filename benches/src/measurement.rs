@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::{Load, Outcome};
+use crate::procfs;
 
 /// What was asked of the broker and what it gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -208,7 +209,7 @@ impl Resources {
         let server_cpu = outcome.server.map(|server| server.cpu.as_secs_f64());
         let client_cpu = outcome.client_cpu.as_secs_f64();
         let machine = &outcome.machine;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let cores = procfs::processors() as f64;
         let per_byte = |bytes: u64| bytes as f64 / (outcome.bytes as f64).max(1.0);
         Self {
             server_cpu_seconds: server_cpu,

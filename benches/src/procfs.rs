@@ -63,6 +63,13 @@ pub fn own_cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// Processors of the machine, also those that this process may not run on.
+pub fn processors() -> usize {
+    // SAFETY: sysconf has no preconditions.
+    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(count).unwrap_or(1).max(1)
+}
+
 /// Counters of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Machine {

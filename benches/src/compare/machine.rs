@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::procfs::Machine;
+use crate::procfs::{self, Machine};
 
 /// A busy share of all processors that counts as idle.
 const IDLE_SHARE: f64 = 0.05;
@@ -30,7 +30,7 @@ impl Environment {
     pub fn read(machine: Option<String>, command: Vec<String>) -> io::Result<Self> {
         let machine = match machine {
             Some(name) => name,
-            None => format!("{}cpu-{}", cpus(), slug(&line_of("/proc/cpuinfo", "model name")?)),
+            None => format!("{}cpu-{}", procfs::processors(), slug(&line_of("/proc/cpuinfo", "model name")?)),
         };
         Ok(Self { machine, command })
     }
@@ -42,7 +42,7 @@ impl Environment {
             "machine": self.machine,
             "command": self.command,
             "cpu": line_of("/proc/cpuinfo", "model name").ok(),
-            "cpus": cpus(),
+            "cpus": procfs::processors(),
             "memory": line_of("/proc/meminfo", "MemTotal").ok(),
             "kernel": text("/proc/sys/kernel/osrelease"),
             "congestion_control_default": text("/proc/sys/net/ipv4/tcp_congestion_control"),
@@ -51,10 +51,6 @@ impl Environment {
             "load_average": text("/proc/loadavg"),
         })
     }
-}
-
-fn cpus() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What stands behind the colon of the first line that starts with `name`; empty when there is none.
@@ -78,7 +74,7 @@ pub(super) fn wait_until_idle(within: Duration) -> io::Result<Option<f64>> {
         let (before, at) = (Machine::read()?, Instant::now());
         thread::sleep(SAMPLE);
         let used = Machine::read()? - before;
-        let share = (used.busy + used.steal).as_secs_f64() / (at.elapsed().as_secs_f64() * cpus() as f64);
+        let share = (used.busy + used.steal).as_secs_f64() / (at.elapsed().as_secs_f64() * procfs::processors() as f64);
         if share <= IDLE_SHARE {
             return Ok(None);
         }

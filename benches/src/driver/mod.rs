@@ -74,8 +74,8 @@ pub enum DriveError {
     /// The broker's answer is not one to the request that is due.
     #[error("the broker's answer does not match: {0}")]
     Mismatch(String),
-    /// An answer did not come in time.
-    #[error("no answer within {0:?}")]
+    /// The last answers did not come in time after the window: the broker stalls, or an open loop asks for too much.
+    #[error("overloaded: answers are still owed {0:?} after the window")]
     Late(Duration),
 }
 
