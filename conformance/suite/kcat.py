@@ -26,7 +26,7 @@ class Kcat:
     codecs = CODECS
 
     def _kcat(self, context, mode, *args):
-        return ["kcat", mode, "-b", context.bootstrap, "-q", *args]
+        return ["kcat", "-q", "-b", context.bootstrap, mode, *args]
 
     def create(self, context, topic, partitions):
         clients.JAVA.create(context, topic, partitions)

@@ -164,7 +164,7 @@ async function consume(kafka, topic, count, path) {
 
 async function group(kafka, topic, groupId, count, path, end) {
   const consumer = await readAndCommit(kafka, topic, groupId, +count, path)
-  if (end === 'die') process.kill(process.pid, 'SIGKILL')
+  if (end === 'die') process.exit(0)
   await consumer.disconnect()
 }
 
