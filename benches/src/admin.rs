@@ -1,15 +1,19 @@
-//! CreateTopics v5 and DeleteTopics v5 over a blocking socket: what a measured round needs before and after itself.
+//! CreateTopics and DeleteTopics over a blocking socket: what a measured round needs before and after itself.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::varint::{Reader, put_compact_string, put_unsigned};
+use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use wire::api::k20_delete_topics::DeleteTopicsRequest;
+use wire::codec::Reader;
+use wire::header::{ResponseHeader, request_frame};
+use wire::message::{Api, Message};
 
-const CREATE_TOPICS: i16 = 19;
-const DELETE_TOPICS: i16 = 20;
-/// Both APIs' first flexible version that still names topics.
+/// Both APIs' newest version that names topics.
 const VERSION: i16 = 5;
+/// Of a response, as flexible versions have it.
+const HEADER_VERSION: i16 = 1;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// No answer to a one-topic request comes near this.
 const RESPONSE_BYTES_MAX: usize = 16 << 20;
@@ -45,25 +49,23 @@ pub fn create_topic(
     partitions: i32,
     settings: &[(String, String)],
 ) -> Result<(), AdminError> {
-    const REPLICAS: i16 = 1;
-    let mut body = Vec::new();
-    put_unsigned(&mut body, 2);
-    put_compact_string(&mut body, topic);
-    body.extend_from_slice(&partitions.to_be_bytes());
-    body.extend_from_slice(&REPLICAS.to_be_bytes());
-    put_unsigned(&mut body, 1);
-    put_unsigned(&mut body, settings.len() as u64 + 1);
-    for (name, value) in settings {
-        put_compact_string(&mut body, name);
-        put_compact_string(&mut body, value);
-        body.push(0);
-    }
-    body.push(0);
-    body.extend_from_slice(&(TIMEOUT.as_millis() as i32).to_be_bytes());
-    // Not only validated; no tagged fields.
-    body.extend_from_slice(&[0, 0]);
-    let answer = exchange(address, CREATE_TOPICS, &body)?;
-    check("creation", topic, &answer)
+    let configs = settings
+        .iter()
+        .map(|(name, value)| CreatableTopicConfig { name: name.clone(), value: Some(value.clone()) })
+        .collect();
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: topic.to_owned(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs,
+        }],
+        timeout_ms: TIMEOUT.as_millis() as i32,
+        validate_only: false,
+    };
+    let response = exchange(address, &request)?;
+    check("creation", topic, response.topics.first().map(|result| result.error_code))
 }
 
 /// Deletes `topic`.
@@ -71,48 +73,27 @@ pub fn create_topic(
 /// # Errors
 /// When the broker can't be reached or refuses.
 pub fn delete_topic(address: SocketAddr, topic: &str) -> Result<(), AdminError> {
-    let mut body = Vec::new();
-    put_unsigned(&mut body, 2);
-    put_compact_string(&mut body, topic);
-    body.extend_from_slice(&(TIMEOUT.as_millis() as i32).to_be_bytes());
-    body.push(0);
-    let answer = exchange(address, DELETE_TOPICS, &body)?;
-    check("deletion", topic, &answer)
+    let request = DeleteTopicsRequest {
+        topics: Vec::new(),
+        topic_names: vec![topic.to_owned()],
+        timeout_ms: TIMEOUT.as_millis() as i32,
+    };
+    let response = exchange(address, &request)?;
+    check("deletion", topic, response.responses.first().map(|result| result.error_code))
 }
 
-/// Both answers start alike: throttle time, then per topic its name and error code.
-fn check(request: &'static str, topic: &str, answer: &[u8]) -> Result<(), AdminError> {
-    let code = first_error_code(answer).ok_or(AdminError::Malformed)?;
-    if code == 0 {
-        return Ok(());
+fn check(request: &'static str, topic: &str, code: Option<i16>) -> Result<(), AdminError> {
+    match code.ok_or(AdminError::Malformed)? {
+        0 => Ok(()),
+        code => Err(AdminError::Refused { request, topic: topic.to_owned(), code }),
     }
-    Err(AdminError::Refused { request, topic: topic.to_owned(), code })
 }
 
-fn first_error_code(answer: &[u8]) -> Option<i16> {
-    let mut reader = Reader::new(answer);
-    let _correlation = reader.i32()?;
-    reader.skip_tags()?;
-    let _throttle_ms = reader.i32()?;
-    reader.compact_length()??;
-    reader.compact_bytes()?;
-    reader.i16()
-}
-
-fn exchange(address: SocketAddr, api_key: i16, body: &[u8]) -> Result<Vec<u8>, AdminError> {
-    let mut frame = Vec::with_capacity(body.len() + 16);
-    frame.extend_from_slice(&[0; 4]);
-    frame.extend_from_slice(&api_key.to_be_bytes());
-    frame.extend_from_slice(&VERSION.to_be_bytes());
-    // Correlation id 0, null client id, no tagged fields.
-    frame.extend_from_slice(&[0, 0, 0, 0, 0xff, 0xff, 0]);
-    frame.extend_from_slice(body);
-    let length = (frame.len() - 4) as u32;
-    frame[..4].copy_from_slice(&length.to_be_bytes());
-
+fn exchange<A: Api>(address: SocketAddr, request: &A) -> Result<A::Response, AdminError> {
+    const CORRELATION_ID: i32 = 1;
     let mut socket = TcpStream::connect_timeout(&address, TIMEOUT)?;
     socket.set_read_timeout(Some(TIMEOUT))?;
-    socket.write_all(&frame)?;
+    socket.write_all(&request_frame(CORRELATION_ID, VERSION, Some("drive"), request))?;
     let mut length = [0; 4];
     socket.read_exact(&mut length)?;
     let length = u32::from_be_bytes(length) as usize;
@@ -121,5 +102,10 @@ fn exchange(address: SocketAddr, api_key: i16, body: &[u8]) -> Result<Vec<u8>, A
     }
     let mut answer = vec![0; length];
     socket.read_exact(&mut answer)?;
-    Ok(answer)
+    let mut reader = Reader::new(&answer);
+    let header = ResponseHeader::decode(&mut reader, HEADER_VERSION).map_err(|_| AdminError::Malformed)?;
+    if header.correlation_id != CORRELATION_ID {
+        return Err(AdminError::Malformed);
+    }
+    A::Response::decode(&mut reader, VERSION).map_err(|_| AdminError::Malformed)
 }

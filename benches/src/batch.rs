@@ -1,18 +1,13 @@
 //! One record batch (magic 2, uncompressed, no producer id) of a given size, made once and sent many times.
 //!
-//! Invariant: the batch is valid for any partition and any offset, so one copy serves a whole run. Hand-made on purpose: the
-//! driver shares no code with the broker under test, so that an error of one side shows on the other.
+//! Invariant: the batch is valid for any partition and any offset, so one copy serves a whole run. Hand-made, so that an
+//! error of `wire`'s builder can't hide behind `wire`'s reader.
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-use crate::varint::put_signed;
+use wire::batch::{ATTRIBUTES_AT, CRC_AT, HEADER_BYTES, crc_copy};
 
-/// Bytes of a batch before its first record.
-pub const HEADER_BYTES: usize = 61;
-/// Where the batch's CRC lies; it covers everything behind it.
-pub const CRC_AT: usize = 17;
-/// The first byte that the CRC covers.
-pub const CRC_COVERS_FROM: usize = 21;
+use crate::varint::put_signed;
 
 /// A batch of `records` records with random values (seeded: equal arguments give equal bytes), `value_bytes` each.
 ///
@@ -63,14 +58,22 @@ fn seal(batch: &mut [u8], records: usize, timestamp_ms: i64) {
     // No producer id, epoch or sequence: each is -1.
     batch[43..57].fill(0xff);
     batch[57..61].copy_from_slice(&count.to_be_bytes());
-    let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
-    batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+    batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
 }
 
-/// Whether the batch's own CRC is right; `false` for bytes too short to be a batch.
-pub fn crc_is_right(batch: &[u8]) -> bool {
-    batch.len() >= HEADER_BYTES
-        && crc32c::crc32c(&batch[CRC_COVERS_FROM..]).to_be_bytes() == batch[CRC_AT..CRC_COVERS_FROM]
+/// Copies a batch and tells whether its own CRC is right; `false` for bytes too short to be a batch.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn copy_checked(batch: &[u8], target: &mut [u8]) -> bool {
+    if batch.len() < HEADER_BYTES {
+        return false;
+    }
+    let (outside, covered) = batch.split_at(ATTRIBUTES_AT);
+    let (target_outside, target_covered) = target.split_at_mut(ATTRIBUTES_AT);
+    target_outside.copy_from_slice(outside);
+    crc_copy(0, covered, target_covered).to_be_bytes() == outside[CRC_AT..]
 }
 
 #[cfg(test)]
@@ -89,9 +92,21 @@ mod tests {
     #[test]
     fn a_flipped_bit_breaks_the_crc() {
         let mut batch = build(3, 50, 7, 1);
-        assert!(crc_is_right(&batch));
+        let mut copy = vec![0; batch.len()];
+        assert!(copy_checked(&batch, &mut copy));
+        assert_eq!(copy, batch);
         batch[100] ^= 1;
-        assert!(!crc_is_right(&batch));
-        assert!(!crc_is_right(&batch[..20]));
+        assert!(!copy_checked(&batch, &mut copy));
+        assert!(!copy_checked(&batch[..20], &mut copy[..20]));
+    }
+
+    #[test]
+    fn wire_finds_a_valid_batch() {
+        let bytes = build(7, 100, 12, 3);
+        let batch = wire::batch::Batch::parse(&bytes).unwrap();
+        batch.check_crc().unwrap();
+        let mut scratch = Vec::new();
+        let records = wire::batch::records(&batch, bytes.len(), &mut scratch).unwrap();
+        assert_eq!(records.filter(|record| record.is_ok()).count(), 7);
     }
 }

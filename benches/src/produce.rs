@@ -2,7 +2,8 @@
 //!
 //! v9 is the newest version of the common shape (flexible, topic by name) that Kafka 4 and Partita both speak. A request
 //! carries one batch for one partition, so a request is a prefix, the shared batch and a constant suffix: the batch is never
-//! copied. Readers check every length; what is not Produce v9 with one partition is `None`.
+//! copied. Hand-made, because nothing may be allocated in the timed path; tests hold it against `wire`. Readers check every
+//! length; what is not Produce v9 with one partition is `None`.
 
 use std::ops::Range;
 
@@ -140,6 +141,11 @@ pub fn read_response(body: &[u8]) -> Option<Response> {
 
 #[cfg(test)]
 mod tests {
+    use wire::api::k00_produce::{
+        BorrowedProduceRequest, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+    };
+    use wire::header::{RequestHeader, response_frame};
+
     use super::*;
     use crate::batch;
 
@@ -165,6 +171,44 @@ mod tests {
         put_response(&mut frame, &request, 6, 1234);
         let expected = Response { correlation: 5, partition: 3, error_code: 6, base_offset: 1234 };
         assert_eq!(read_response(&frame[LENGTH_BYTES..]), Some(expected));
+    }
+
+    #[test]
+    fn wire_reads_the_same_request() {
+        let batch = batch::build(5, 100, 1, 2);
+        let mut frame = request_prefix("demo", 17, batch.len(), -1);
+        set_correlation(&mut frame, 99);
+        frame.extend_from_slice(&batch);
+        frame.extend_from_slice(&SUFFIX);
+        let body = &frame[LENGTH_BYTES..];
+        let mut reader = wire::codec::Reader::new(body);
+        let header = RequestHeader::decode(&mut reader).unwrap();
+        assert_eq!((header.api_key, header.api_version, header.correlation_id), (API_KEY, API_VERSION, 99));
+        let request = BorrowedProduceRequest::decode(body, &mut reader, API_VERSION).unwrap();
+        assert_eq!((request.acks, request.partitions.len()), (-1, 1));
+        assert_eq!((request.partitions[0].index, request.partitions[0].records), (17, Some(&batch[..])));
+        assert_eq!(reader.left(), 0, "bytes are left over");
+    }
+
+    #[test]
+    fn wire_writes_the_answer_that_is_read_here() {
+        let partition = PartitionProduceResponse {
+            index: 3,
+            error_code: 6,
+            base_offset: 1234,
+            log_start_offset: 0,
+            ..PartitionProduceResponse::default()
+        };
+        let topic = TopicProduceResponse {
+            name: "demo".to_owned(),
+            partition_responses: vec![partition],
+            ..TopicProduceResponse::default()
+        };
+        let response = ProduceResponse { responses: vec![topic], ..ProduceResponse::default() };
+        let theirs = response_frame::<ProduceRequest>(5, API_VERSION, &response);
+        let mut ours = Vec::new();
+        put_response(&mut ours, &Request { correlation: 5, topic: b"demo", partition: 3, batch: 0..0 }, 6, 1234);
+        assert_eq!(ours, theirs);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::path::Path;
 use io_uring::{opcode, squeue, types};
 
 use super::Settings;
+use crate::batch;
 use crate::memory::{AlignedBuffer, BLOCK_BYTES};
 
 const MAGIC: u32 = 0x464c_4f52;
@@ -100,7 +101,8 @@ impl Journal {
         group.used + ENTRY_HEADER_BYTES + batch_bytes <= group.memory.len()
     }
 
-    /// Copies a batch; `answer` appends the bytes that will acknowledge it.
+    /// Checks and copies a batch in one go; `answer` appends the bytes that will acknowledge it. False, and nothing is
+    /// kept, when its CRC is wrong.
     pub(super) fn append(
         &mut self,
         connection: u32,
@@ -109,18 +111,21 @@ impl Journal {
         base_offset: i64,
         batch: &[u8],
         answer: impl FnOnce(&mut Vec<u8>),
-    ) {
+    ) -> bool {
         assert!(self.has_room(batch.len()), "room is checked before an append");
         let group = &mut self.groups[self.filling];
         let entry = &mut group.memory[group.used..group.used + ENTRY_HEADER_BYTES + batch.len()];
         entry[..4].copy_from_slice(&partition.to_le_bytes());
         entry[4..8].copy_from_slice(&(batch.len() as u32).to_le_bytes());
         entry[8..16].copy_from_slice(&base_offset.to_le_bytes());
-        entry[ENTRY_HEADER_BYTES..].copy_from_slice(batch);
+        if !batch::copy_checked(batch, &mut entry[ENTRY_HEADER_BYTES..]) {
+            return false;
+        }
         group.used += entry.len();
         let start = group.acks.bytes.len();
         answer(&mut group.acks.bytes);
         group.acks.entries.push(Ack { connection, generation, range: start..group.acks.bytes.len() });
+        true
     }
 
     /// Seals the filling group and turns to the other, unless a write is in flight or nothing waits.

@@ -22,7 +22,6 @@ use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use self::connection::{Connection, Step};
 use self::filing::Filing;
 use self::journal::Journal;
-use crate::batch;
 use crate::produce::{self, Request};
 
 /// Submission queue entries; more are submitted in several calls.
@@ -206,14 +205,16 @@ impl Floor {
             };
             let partition = usize::try_from(request.partition).unwrap_or(usize::MAX);
             let bytes = &body[request.batch.clone()];
-            if partition >= PARTITIONS_MAX || !batch::crc_is_right(bytes) || !journal.fits(bytes.len()) {
+            if partition >= PARTITIONS_MAX || !journal.fits(bytes.len()) {
                 return self.reject(index);
             }
             if !journal.has_room(bytes.len()) || filing.as_ref().is_some_and(|filing| !filing.has_room(bytes.len())) {
                 self.stalled.push_back(index);
                 return Ok(());
             }
-            append(journal, index, connection.generation, &request, bytes, *next_offset);
+            if !append(journal, index, connection.generation, &request, bytes, *next_offset) {
+                return self.reject(index);
+            }
             *next_offset += 1;
             let full = match filing {
                 Some(filing) => filing.append(partition, bytes)?,
@@ -302,11 +303,18 @@ impl Floor {
     }
 }
 
-/// Copies a batch into the group and encodes the answer that leaves with it.
-fn append(journal: &mut Journal, connection: u32, generation: u64, request: &Request<'_>, bytes: &[u8], offset: i64) {
+/// Copies a batch into the group and encodes the answer that leaves with it; false when the batch's CRC is wrong.
+fn append(
+    journal: &mut Journal,
+    connection: u32,
+    generation: u64,
+    request: &Request<'_>,
+    bytes: &[u8],
+    offset: i64,
+) -> bool {
     journal.append(connection, generation, request.partition, offset, bytes, |out| {
         produce::put_response(out, request, 0, offset);
-    });
+    })
 }
 
 /// A completion's result as the system call would have returned it.

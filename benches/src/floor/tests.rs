@@ -76,7 +76,12 @@ fn an_open_loop_sends_what_was_due_and_no_more() {
 fn a_client_that_sends_garbage_is_closed_and_the_others_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let address = start(folder.path());
-    for garbage in [&[0xff; 64][..], &[0, 0, 0, 4, 1, 2, 3, 4][..]] {
+    let mut corrupt = crate::batch::build(2, 100, 0, 1);
+    *corrupt.last_mut().unwrap() ^= 1;
+    let mut request = produce::request_prefix("floor", 0, corrupt.len(), -1);
+    request.extend_from_slice(&corrupt);
+    request.extend_from_slice(&produce::SUFFIX);
+    for garbage in [&request[..], &[0xff; 64][..], &[0, 0, 0, 4, 1, 2, 3, 4][..]] {
         let mut socket = TcpStream::connect(address).unwrap();
         socket.write_all(garbage).unwrap();
         assert_eq!(socket.read(&mut [0; 16]).unwrap_or(0), 0, "the floor answered garbage");
