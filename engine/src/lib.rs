@@ -16,6 +16,6 @@ pub mod partition_metadata;
 pub mod producer_snapshot;
 pub mod retention;
 pub mod segment;
+pub mod tail;
 #[cfg(test)]
 mod testing;
-pub mod tail;
