@@ -4,6 +4,7 @@
 //! need. Only `recovery`, the whole-file helpers and the jobs themselves wait, generic over [`disk::Disk`].
 
 pub mod append;
+pub mod checkpoint;
 pub mod disk;
 pub mod error;
 pub mod files;
@@ -14,6 +15,7 @@ pub mod memory;
 pub mod memory_disk;
 pub mod partition_metadata;
 pub mod producer_snapshot;
+pub mod recovery;
 pub mod retention;
 pub mod segment;
 pub mod tail;
