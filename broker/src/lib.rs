@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod config;
 pub mod controller;
 pub mod partition;
+pub mod queries;
 
 /// Names a parked request: the shard gives it, effects carry it back.
 pub type Token = u64;

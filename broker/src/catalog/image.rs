@@ -186,7 +186,7 @@ impl Image {
     }
 
     /// All topics, by id.
-    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = &Arc<Topic>> {
         self.topics.values()
     }
 
