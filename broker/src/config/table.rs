@@ -273,13 +273,8 @@ pub fn nearest_broker_key(name: &str) -> Option<&'static str> {
     nearest(name, BROKER_KEYS.iter().map(|key| key.name))
 }
 
-/// The topic key that somebody meant, if one is near enough.
-pub fn nearest_topic_key(name: &str) -> Option<&'static str> {
-    nearest(name, TOPIC_KEYS.iter().map(|topic| topic.key.name))
-}
-
 /// A similarity below which a suggestion would be a guess (Jaro–Winkler, 0 to 1).
-const SIMILARITY_MIN: f64 = 0.8;
+const SIMILARITY_MIN: f64 = 0.9;
 
 fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     names

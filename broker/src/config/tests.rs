@@ -73,7 +73,9 @@ fn an_unknown_key_names_the_nearest_right_one() {
         let message = error(&[(written, "1")]);
         assert_eq!(message, format!("unknown configuration key {written}; did you mean {meant}?"));
     }
-    assert_eq!(error(&[("xyzzy", "1")]), "unknown configuration key xyzzy");
+    for foreign in ["xyzzy", "num.network.threads", "num.io.threads", "log.cleaner.enable", "zookeeper.connect"] {
+        assert_eq!(error(&[(foreign, "1")]), format!("unknown configuration key {foreign}"), "a guess would mislead");
+    }
 }
 
 #[test]

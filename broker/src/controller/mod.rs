@@ -12,9 +12,11 @@
 //! Deviations: requests' timeouts are not kept, because nothing here waits for another node.
 
 mod alter_configs;
+mod changes;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod messages;
 mod producer_ids;
 #[cfg(test)]
 mod tests;
@@ -22,21 +24,19 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use wire::api::{
-    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse,
-};
 use wire::batch::{BatchBuilder, BatchOptions};
 use wire::records::metadata::{
     BrokerEndpoint, BrokerFeature, FeatureLevelRecord, MetadataRecord, RegisterBrokerRecord,
 };
-use wire::{ErrorCode, TopicPartitionId, Uuid};
+use wire::{ErrorCode, Uuid};
 
 use crate::Token;
-use crate::catalog::{Catalog, Endpoint, Image, Placement, ReplayError, ResourceType};
+use crate::catalog::{Catalog, Endpoint, Image, Placement, ReplayError};
 use crate::config::BrokerConfig;
 
+use changes::publication;
+
+pub use messages::{ControllerEffect, ControllerRequest, ControllerResponse, PlacedPartition};
 pub use producer_ids::{PRODUCER_ID_BLOCK, ProducerIdBlock};
 
 /// The feature that says which records the metadata log may hold.
@@ -53,99 +53,6 @@ pub struct Identity {
     pub directory_id: Uuid,
     /// What clients are told to connect to, by listener, with the ports that were bound.
     pub endpoints: Vec<Endpoint>,
-}
-
-/// What the controller is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ControllerRequest {
-    /// A client's CreateTopics.
-    CreateTopics(CreateTopicsRequest),
-    /// A client's DeleteTopics.
-    DeleteTopics(DeleteTopicsRequest),
-    /// A client's CreatePartitions.
-    CreatePartitions(CreatePartitionsRequest),
-    /// A client's AlterConfigs.
-    AlterConfigs(AlterConfigsRequest),
-    /// A client's IncrementalAlterConfigs.
-    IncrementalAlterConfigs(IncrementalAlterConfigsRequest),
-    /// Create these topics with the broker's defaults, because a client has asked for their metadata.
-    AutoCreateTopics(Vec<String>),
-    /// Create `__consumer_offsets`, because a client has asked for a group's coordinator.
-    CreateOffsetsTopic,
-    /// Reserve a block of producer ids for one core.
-    AllocateProducerIds,
-}
-
-/// What the controller answers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ControllerResponse {
-    /// To [`ControllerRequest::CreateTopics`].
-    CreateTopics(CreateTopicsResponse),
-    /// To [`ControllerRequest::DeleteTopics`].
-    DeleteTopics(DeleteTopicsResponse),
-    /// To [`ControllerRequest::CreatePartitions`].
-    CreatePartitions(CreatePartitionsResponse),
-    /// To [`ControllerRequest::AlterConfigs`].
-    AlterConfigs(AlterConfigsResponse),
-    /// To [`ControllerRequest::IncrementalAlterConfigs`].
-    IncrementalAlterConfigs(IncrementalAlterConfigsResponse),
-    /// To [`ControllerRequest::AutoCreateTopics`]: each name, and why it could not be created. A topic that was there already
-    /// is no error.
-    AutoCreateTopics(Vec<(String, ErrorCode)>),
-    /// To [`ControllerRequest::CreateOffsetsTopic`]; that it was there already is no error.
-    CreateOffsetsTopic(ErrorCode),
-    /// To [`ControllerRequest::AllocateProducerIds`].
-    ProducerIds(Result<ProducerIdBlock, ErrorCode>),
-}
-
-/// A partition, and the core that has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlacedPartition {
-    /// The partition.
-    pub key: TopicPartitionId,
-    /// Its topic's name.
-    pub topic: Arc<str>,
-    /// Its core.
-    pub core: u16,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone)]
-pub enum ControllerEffect {
-    /// Append this batch to the metadata log; then [`Controller::appended`].
-    Append {
-        /// Names the write.
-        write_id: u64,
-        /// One whole batch whose offsets and leader epoch are set.
-        batch: Vec<u8>,
-    },
-    /// Give every core the catalog, open and close partitions; then [`Controller::published`].
-    Publish {
-        /// The write that it comes from.
-        write_id: u64,
-        /// The new catalog.
-        catalog: Arc<Catalog>,
-        /// Partitions whose logs are to be created.
-        created: Vec<PlacedPartition>,
-        /// Partitions whose logs are to be deleted.
-        deleted: Vec<PlacedPartition>,
-        /// Topics, there before and after, whose configuration has changed.
-        reconfigured: Vec<Uuid>,
-    },
-    /// This node's registration is durable and published: clients may be let in.
-    Started,
-    /// This node could not register, which its catalog needs it to be.
-    StartFailed {
-        /// Why.
-        error: ErrorCode,
-    },
-    /// Answer a request.
-    Respond {
-        /// The request.
-        token: Token,
-        /// The answer.
-        response: ControllerResponse,
-    },
 }
 
 /// What a request comes to, before it is written.
@@ -356,32 +263,8 @@ impl Controller {
     }
 
     fn publish(&mut self, write: Write) {
-        let old = Arc::clone(&self.catalog);
-        let mut image = Image::clone(&old.image);
-        image
-            .apply_all(write.base_offset, self.epoch, &write.records)
-            .expect("the records were made for this very image");
-        let changes = Changes::of(&write.records, &old.image, &image);
-        let mut placement = old.placement.clone();
-        for &topic in &changes.removed {
-            placement.remove(topic);
-        }
-        for &topic in &changes.grown {
-            placement.extend(topic, image.topic(topic).map_or(0, |topic| topic.partitions.len()));
-        }
-        let new = Arc::new(old.next(Arc::new(image), placement, &changes.affected));
-        let changed = |id: &Uuid| match (old.topic_config(*id), new.topic_config(*id)) {
-            (Some(before), Some(after)) => before != after,
-            _ => false,
-        };
-        let effect = ControllerEffect::Publish {
-            write_id: write.id,
-            created: partitions_beyond(&new, &old, &changes.grown),
-            deleted: partitions_beyond(&old, &new, &changes.removed),
-            reconfigured: changes.affected.iter().copied().filter(changed).collect(),
-            catalog: Arc::clone(&new),
-        };
-        self.catalog = new;
+        let (catalog, effect) = publication(&self.catalog, write.id, write.base_offset, self.epoch, &write.records);
+        self.catalog = catalog;
         self.effects.push_back(effect);
     }
 
@@ -421,54 +304,6 @@ impl Controller {
     }
 }
 
-/// Which topics a write touches.
-#[derive(Default)]
-struct Changes {
-    grown: Vec<Uuid>,
-    removed: Vec<Uuid>,
-    affected: Vec<Uuid>,
-}
-
-impl Changes {
-    fn of(records: &[MetadataRecord], before: &Image, after: &Image) -> Changes {
-        let mut changes = Changes::default();
-        for record in records {
-            match record {
-                MetadataRecord::Partition(record) => changes.grown.push(record.topic_id),
-                MetadataRecord::RemoveTopic(record) => changes.removed.push(record.topic_id),
-                MetadataRecord::Config(record) => match ResourceType::from_code(record.resource_type) {
-                    Some(ResourceType::Topic) => {
-                        let topic = after.topic_named(&record.resource_name);
-                        changes.affected.extend(topic.map(|topic| topic.id));
-                    }
-                    Some(ResourceType::Broker) => changes.affected.extend(before.topics().map(|topic| topic.id)),
-                    None => {}
-                },
-                _ => {}
-            }
-        }
-        changes.grown.dedup();
-        changes.affected.extend(changes.grown.iter().chain(&changes.removed));
-        changes.affected.sort_unstable();
-        changes.affected.dedup();
-        changes
-    }
-}
-
-/// The partitions of some topics that one catalog has and the other has not.
-fn partitions_beyond(catalog: &Catalog, other: &Catalog, topics: &[Uuid]) -> Vec<PlacedPartition> {
-    let mut partitions = Vec::new();
-    for topic in topics.iter().filter_map(|&id| catalog.image.topic(id)) {
-        let known = other.image.topic(topic.id).map_or(0, |topic| topic.partitions.len());
-        for index in known..topic.partitions.len() {
-            let key = TopicPartitionId { topic: topic.id, partition: index as i32 };
-            let core = catalog.core_of(key).expect("every partition is placed");
-            partitions.push(PlacedPartition { key, topic: Arc::clone(&topic.name), core });
-        }
-    }
-    partitions
-}
-
 impl Context<'_> {
     fn decide(&self, request: ControllerRequest) -> Decision {
         match request {
@@ -485,41 +320,5 @@ impl Context<'_> {
 
     fn broker_epoch(&self) -> i64 {
         self.catalog.image.broker(self.catalog.node_id()).map_or(-1, |broker| broker.epoch)
-    }
-}
-
-impl ControllerResponse {
-    /// Turns what was to succeed into an error, because it could not be written.
-    fn fail(&mut self, error: ErrorCode) {
-        let failed = |code: &mut i16, message: &mut Option<String>| {
-            if *code == ErrorCode::None.code() {
-                *code = error.code();
-                *message = Some(error.message().into());
-            }
-        };
-        match self {
-            ControllerResponse::CreateTopics(response) => response.topics.iter_mut().for_each(|topic| {
-                if topic.error_code == ErrorCode::None.code() {
-                    *topic = create_topics::refused(&topic.name, Refusal::plain(error));
-                }
-            }),
-            ControllerResponse::DeleteTopics(response) => {
-                response.responses.iter_mut().for_each(|topic| failed(&mut topic.error_code, &mut topic.error_message));
-            }
-            ControllerResponse::CreatePartitions(response) => {
-                response.results.iter_mut().for_each(|topic| failed(&mut topic.error_code, &mut topic.error_message));
-            }
-            ControllerResponse::AlterConfigs(response) => {
-                response.responses.iter_mut().for_each(|item| failed(&mut item.error_code, &mut item.error_message));
-            }
-            ControllerResponse::IncrementalAlterConfigs(response) => {
-                response.responses.iter_mut().for_each(|item| failed(&mut item.error_code, &mut item.error_message));
-            }
-            ControllerResponse::AutoCreateTopics(topics) => {
-                topics.iter_mut().filter(|(_, code)| !code.is_error()).for_each(|(_, code)| *code = error);
-            }
-            ControllerResponse::CreateOffsetsTopic(code) => *code = error,
-            ControllerResponse::ProducerIds(block) => *block = Err(error),
-        }
     }
 }

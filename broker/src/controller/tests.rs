@@ -6,8 +6,19 @@ use wire::api::k33_alter_configs as k33;
 use wire::api::k37_create_partitions::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use wire::api::k44_incremental_alter_configs as k44;
 
+use std::collections::BTreeSet;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use wire::TopicPartitionId;
+use wire::api::{
+    AlterConfigsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    IncrementalAlterConfigsRequest,
+};
+
 use super::*;
 use crate::catalog::OFFSETS_TOPIC;
+use crate::catalog::ResourceType;
 
 const NODE: i32 = 1;
 const TOPIC: i8 = ResourceType::Topic as i8;
@@ -627,4 +638,90 @@ fn a_restart_has_the_same_image_from_its_own_log() {
     }));
     driver.ask(ControllerRequest::AllocateProducerIds);
     assert_eq!(&*new_controller(&driver.log).catalog().image, driver.image());
+}
+
+/// A request that succeeds or not, depending on what there is.
+fn random_request(random: &mut ChaCha8Rng) -> ControllerRequest {
+    let name = format!("t{}", random.random_range(0..8));
+    match random.random_range(0..8) {
+        0 | 1 => ControllerRequest::CreateTopics(CreateTopicsRequest {
+            topics: vec![topic(&name, random.random_range(1..9), 1)],
+            validate_only: random.random_bool(0.1),
+            ..CreateTopicsRequest::default()
+        }),
+        2 => ControllerRequest::DeleteTopics(DeleteTopicsRequest {
+            topic_names: vec![name],
+            ..DeleteTopicsRequest::default()
+        }),
+        3 => ControllerRequest::CreatePartitions(CreatePartitionsRequest {
+            topics: vec![CreatePartitionsTopic { name, count: random.random_range(1..20), assignments: None }],
+            ..CreatePartitionsRequest::default()
+        }),
+        4 => ControllerRequest::AutoCreateTopics(vec![name, "auto".into()]),
+        5 => ControllerRequest::AllocateProducerIds,
+        kind => {
+            let (resource_type, resource_name, key) =
+                if kind == 6 { (TOPIC, name, "retention.ms") } else { (BROKER, String::new(), "log.retention.ms") };
+            let value = random.random_bool(0.7).then(|| random.random_range(1..9).to_string());
+            let config_operation = i8::from(value.is_none());
+            let configs = vec![k44::AlterableConfig { name: key.into(), config_operation, value }];
+            ControllerRequest::IncrementalAlterConfigs(IncrementalAlterConfigsRequest {
+                resources: vec![k44::AlterConfigsResource { resource_type, resource_name, configs }],
+                ..IncrementalAlterConfigsRequest::default()
+            })
+        }
+    }
+}
+
+#[test]
+fn cores_and_log_agree_with_the_catalog_whatever_is_asked_and_fails() {
+    // SEED=… at compile time repeats a run.
+    let seed = option_env!("SEED").and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
+    println!("SEED={seed}");
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut driver = Driver::new();
+    let mut open: BTreeSet<(TopicPartitionId, u16)> = BTreeSet::new();
+    let (mut failures, mut publishing) = (0, VecDeque::new());
+    for step in 0..600 {
+        let request = random_request(&mut random);
+        driver.controller.handle(step, step as Token, request, random.random());
+        while let Some(effect) = driver.controller.poll_effect() {
+            match effect {
+                ControllerEffect::Append { write_id, .. } if random.random_bool(0.1) => {
+                    failures += 1;
+                    driver.controller.appended(write_id, Err(ErrorCode::KafkaStorageError));
+                }
+                ControllerEffect::Append { write_id, batch } => {
+                    driver.log.extend_from_slice(&batch);
+                    driver.controller.appended(write_id, Ok(()));
+                }
+                ControllerEffect::Publish { write_id, created, deleted, .. } => {
+                    for gone in deleted {
+                        assert!(open.remove(&(gone.key, gone.core)), "{gone:?} was not open");
+                    }
+                    for new in created {
+                        assert!(open.insert((new.key, new.core)), "{new:?} is open already");
+                    }
+                    publishing.push_back(write_id);
+                }
+                _ => {}
+            }
+            // The cores take their time, but keep the order.
+            if random.random_bool(0.5) {
+                publishing.drain(..).for_each(|write_id| driver.controller.published(write_id));
+            }
+        }
+    }
+    assert!(failures > 0 && open.len() > 10, "the test is not valid: {failures} failures, {} partitions", open.len());
+    let catalog = Arc::clone(driver.controller.catalog());
+    let keys = catalog.image.topics().flat_map(|topic| {
+        (0..topic.partitions.len()).map(|index| TopicPartitionId { topic: topic.id, partition: index as i32 })
+    });
+    let placed: BTreeSet<_> = keys.map(|key| (key, catalog.core_of(key).expect("placed"))).collect();
+    assert_eq!(open, placed);
+    let rebuilt = Arc::clone(new_controller(&driver.log).catalog());
+    assert_eq!(rebuilt.image, catalog.image);
+    for topic in catalog.image.topics() {
+        assert_eq!(rebuilt.topic_config(topic.id), catalog.topic_config(topic.id), "{}", topic.name);
+    }
 }
