@@ -1,5 +1,7 @@
 //! Reading whole batches: from the tail's memory at once, else by a job that reads the file.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -56,23 +58,37 @@ impl<D: Disk> ReadJob<D> {
     pub async fn perform(self) -> Result<Vec<Bytes>, EngineError> {
         let path = self.view.path();
         let mut from = self.view.start(|offsets, _| offsets.lookup(self.wanted.offset)).await?;
-        let mut len = (self.wanted.max_bytes as u64).min(READ_BYTES_MAX) + READ_SLACK_BYTES;
+        let mut len = window_bytes(&self.wanted);
         loop {
             let pieces = self.view.read(from, len).await?;
             match select(&pieces, from, &self.wanted, &path)? {
+                Selected::Range(range) if is_cut_short(&range, from, &pieces, &self.wanted, self.view.size()) => {
+                    from = range.start;
+                }
                 Selected::Range(range) => return Ok(pieces.slice(range)),
                 Selected::Missing { position, .. } if position >= self.view.size() => return Ok(Vec::new()),
                 Selected::Missing { position, len: missing } => {
                     if position + missing > self.view.size() {
                         return Err(EngineError::corrupted(&path, position, "the segment ends within a batch"));
                     }
-                    let advanced = position > from;
                     from = position;
-                    len = if advanced { len.max(missing) } else { missing.max(len) + READ_SLACK_BYTES };
+                    len = len.max(missing);
                 }
             }
         }
     }
+}
+
+/// Bytes to take from a batch start on that is near the wanted one.
+fn window_bytes(wanted: &Wanted) -> u64 {
+    (wanted.max_bytes as u64).min(READ_BYTES_MAX) + READ_SLACK_BYTES
+}
+
+/// Whether the batches before the wanted ones, starting at `from`, took up so much of the window that it ended too
+/// early.
+fn is_cut_short(range: &Range<u64>, from: u64, pieces: &Pieces, wanted: &Wanted, size: u64) -> bool {
+    let wanted_end = range.start.saturating_add(wanted.max_bytes as u64);
+    !range.is_empty() && range.start > from + READ_SLACK_BYTES && pieces.end() < wanted_end.min(size)
 }
 
 impl<D: Disk> Log<D> {
@@ -123,18 +139,22 @@ impl<D: Disk> Log<D> {
 }
 
 impl<D: Disk> Segment<D> {
-    fn read_tail(&self, from: u64, wanted: &Wanted) -> Result<Vec<Bytes>, EngineError> {
-        // Bytes between a known batch start and the wanted batch are not the reader's: a block's worth of batches, the
-        // last of which may be large.
-        let mut end = from.saturating_add(wanted.max_bytes as u64 + READ_SLACK_BYTES).min(self.size());
+    fn read_tail(&self, mut from: u64, wanted: &Wanted) -> Result<Vec<Bytes>, EngineError> {
         let path = self.files.path(FileKind::Log);
+        let mut len = window_bytes(wanted);
         loop {
-            let parts = self.tail.slices(from..end).into_iter().map(Bytes::from).collect();
-            let pieces = Pieces::new(from, parts);
+            let end = from.saturating_add(len).min(self.size());
+            let pieces = Pieces::new(from, self.tail.slices(from..end).into_iter().map(Bytes::from).collect());
             match select(&pieces, from, wanted, &path)? {
+                Selected::Range(range) if is_cut_short(&range, from, &pieces, wanted, self.size()) => {
+                    from = range.start;
+                }
                 Selected::Range(range) => return Ok(pieces.slice(range)),
                 Selected::Missing { .. } if end == self.size() => return Ok(Vec::new()),
-                Selected::Missing { .. } => end = self.size(),
+                Selected::Missing { position, len: missing } => {
+                    from = position;
+                    len = len.max(missing);
+                }
             }
         }
     }
