@@ -43,6 +43,7 @@ const HEADER_BYTES: usize = 56;
 const PARTITION_BYTES: usize = 52;
 const FILE_BYTES_MAX: usize = HEADER_BYTES + PARTITIONS_MAX * PARTITION_BYTES;
 const DIR: &str = "checkpoint";
+const CORE_PREFIX: &str = "core-";
 const RECOVERED_NAME: &str = "recovered";
 
 /// What is certain about one partition.
@@ -76,8 +77,13 @@ pub fn dir(data_dir: &Path) -> PathBuf {
 
 /// The path of the checkpoint that `core` writes.
 pub fn path(data_dir: &Path, core: u16) -> PathBuf {
-    let name = if core == RECOVERED_CORE { RECOVERED_NAME.to_owned() } else { format!("core-{core}") };
+    let name = if core == RECOVERED_CORE { RECOVERED_NAME.to_owned() } else { format!("{CORE_PREFIX}{core}") };
     dir(data_dir).join(name)
+}
+
+/// The core whose checkpoint has that name.
+pub fn core_of_name(name: &str) -> Option<u16> {
+    name.strip_prefix(CORE_PREFIX)?.parse().ok().filter(|core| *core != RECOVERED_CORE)
 }
 
 impl Checkpoint {

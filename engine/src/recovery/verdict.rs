@@ -82,6 +82,16 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The segment that it is about.
+    pub fn segment_base(&self) -> i64 {
+        match self {
+            Refusal::Gap { found } => found.segment_base,
+            Refusal::SegmentMissing { segment_base, .. } | Refusal::SegmentShort { segment_base, .. } => *segment_base,
+        }
+    }
+}
+
 /// Decides for one partition. `segments` are base offsets and lengths of its files; `entries` are in the journal's order.
 pub fn judge(
     segments: &BTreeMap<i64, u64>,
