@@ -295,6 +295,7 @@ fn bytes_behind_the_header_that_are_no_records_are_invalid() {
     let seed = 7;
     println!("seed {seed}");
     let mut random = random_bytes(seed);
+    let mut refused = 0;
     for _ in 0..2_000 {
         let mut bad = batch();
         for byte in &mut bad[HEADER_BYTES..] {
@@ -303,8 +304,10 @@ fn bytes_behind_the_header_that_are_no_records_are_invalid() {
         reseal(&mut bad);
         if let Err(error) = validate_produce(&bad, &rules()) {
             assert!([INVALID_RECORD, INVALID_TIMESTAMP].contains(&error.code()), "{error}");
+            refused += 1;
         }
     }
+    assert!(refused > 1_900, "{refused} refused");
 }
 
 #[test]
