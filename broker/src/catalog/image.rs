@@ -9,7 +9,7 @@
 //! Deviation: a change is one batch here, so that there are no transactions of several batches (KIP-868); their frame is
 //! ignored, and an aborted one is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wire::batch::{BatchError, batches, records};
@@ -20,6 +20,7 @@ use wire::records::metadata::{
 };
 use wire::{TopicPartitionId, Uuid};
 
+use super::names::collision_key;
 use crate::config::{ConfigError, ConfigMap, check_broker_value, check_topic_value};
 
 /// The most that the records of one metadata batch may decompress to, in bytes.
@@ -153,7 +154,9 @@ pub struct Image {
     leader_epoch: i32,
     topics: BTreeMap<Uuid, Arc<Topic>>,
     names: BTreeMap<Arc<str>, Uuid>,
-    configs: BTreeMap<(ResourceType, String), Arc<ConfigMap>>,
+    /// Collision key and name of each topic that has one.
+    collision_keys: BTreeSet<(Arc<str>, Arc<str>)>,
+    configs: BTreeMap<(ResourceType, Arc<str>), Arc<ConfigMap>>,
     brokers: BTreeMap<i32, Broker>,
     features: BTreeMap<String, i16>,
     next_producer_id: i64,
@@ -166,6 +169,7 @@ impl Default for Image {
             leader_epoch: 0,
             topics: BTreeMap::new(),
             names: BTreeMap::new(),
+            collision_keys: BTreeSet::new(),
             configs: BTreeMap::new(),
             brokers: BTreeMap::new(),
             features: BTreeMap::new(),
@@ -206,6 +210,14 @@ impl Image {
         self.topics.get(self.names.get(name)?)
     }
 
+    /// A topic whose name differs from this one only in `.` and `_`.
+    pub fn topic_colliding_with(&self, name: &str) -> Option<&str> {
+        let key: Arc<str> = collision_key(name)?.into();
+        let similar = self.collision_keys.range((Arc::clone(&key), Arc::from(""))..);
+        let mut similar = similar.take_while(|(other_key, _)| *other_key == key).map(|(_, other)| &**other);
+        similar.find(|&other| other != name)
+    }
+
     /// A partition.
     pub fn partition(&self, key: TopicPartitionId) -> Option<&Partition> {
         self.topic(key.topic)?.partitions.get(usize::try_from(key.partition).ok()?)
@@ -213,7 +225,7 @@ impl Image {
 
     /// What is set on a resource; all brokers' settings have the empty name.
     pub fn configs(&self, resource: ResourceType, name: &str) -> Arc<ConfigMap> {
-        self.configs.get(&(resource, name.to_owned())).cloned().unwrap_or_default()
+        self.configs.get(&(resource, name.into())).cloned().unwrap_or_default()
     }
 
     /// The registered brokers, by id.
@@ -362,6 +374,9 @@ impl Image {
         }
         let name: Arc<str> = record.name.as_str().into();
         self.names.insert(Arc::clone(&name), record.topic_id);
+        if let Some(key) = collision_key(&name) {
+            self.collision_keys.insert((key.into(), Arc::clone(&name)));
+        }
         let topic = Topic { id: record.topic_id, name, created_at: offset, partitions: Vec::new() };
         self.topics.insert(topic.id, Arc::new(topic));
         Ok(())
@@ -410,7 +425,10 @@ impl Image {
     fn remove_topic(&mut self, id: Uuid) -> Result<(), String> {
         let topic = self.topics.remove(&id).ok_or_else(|| format!("there is no topic {id}"))?;
         self.names.remove(&topic.name);
-        self.configs.remove(&(ResourceType::Topic, topic.name.to_string()));
+        if let Some(key) = collision_key(&topic.name) {
+            self.collision_keys.remove(&(key.into(), Arc::clone(&topic.name)));
+        }
+        self.configs.remove(&(ResourceType::Topic, Arc::clone(&topic.name)));
         Ok(())
     }
 
@@ -420,7 +438,7 @@ impl Image {
         if let Some(value) = &record.value {
             check_config(resource, record, value).map_err(|error| error.to_string())?;
         }
-        let resource = (resource, record.resource_name.clone());
+        let resource = (resource, Arc::from(record.resource_name.as_str()));
         let configs = Arc::make_mut(self.configs.entry(resource.clone()).or_default());
         match &record.value {
             Some(value) => configs.insert(record.name.clone(), value.clone()),

@@ -17,8 +17,8 @@ use crate::config::{BrokerConfig, ConfigMap, Layers, TopicConfig};
 
 pub use image::{Broker, Endpoint, Image, Partition, ReplayError, ResourceType, Topic};
 pub use names::{
-    CLUSTER_METADATA_TOPIC, OFFSETS_TOPIC, TOPIC_NAME_BYTES_MAX, TRANSACTIONS_TOPIC, check_topic_name, collide,
-    is_internal, may_collide,
+    CLUSTER_METADATA_TOPIC, OFFSETS_TOPIC, TOPIC_NAME_BYTES_MAX, TRANSACTIONS_TOPIC, check_topic_name, collision_key,
+    is_internal,
 };
 pub use placement::Placement;
 

@@ -35,13 +35,7 @@ pub fn check_topic_name(name: &str) -> Result<(), String> {
     Err(format!("Topic name is invalid: {fault}"))
 }
 
-/// Whether two names differ only in `.` and `_`, which metrics cannot tell apart.
-pub fn collide(one: &str, other: &str) -> bool {
-    let same = |byte: u8| if byte == b'.' { b'_' } else { byte };
-    one != other && one.len() == other.len() && one.bytes().map(same).eq(other.bytes().map(same))
-}
-
-/// Whether a name can collide at all.
-pub fn may_collide(name: &str) -> bool {
-    name.contains(['.', '_'])
+/// What names that metrics cannot tell apart have in common: `.` becomes `_`. None for a name that has neither.
+pub fn collision_key(name: &str) -> Option<String> {
+    name.contains(['.', '_']).then(|| name.replace('.', "_"))
 }

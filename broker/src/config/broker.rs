@@ -77,7 +77,7 @@ pub struct BrokerConfig {
     pub offsets_topic_segment_bytes: i32,
     /// How long a producer's sequences are kept after its last batch, in ms.
     pub producer_id_expiration_ms: i64,
-    /// Bytes of requests that a core holds at most.
+    /// Bytes of requests that the cores together hold at most.
     pub queued_max_request_bytes: usize,
     /// The largest request, in bytes.
     pub socket_request_max_bytes: usize,

@@ -155,7 +155,7 @@ pub static BROKER_KEYS: &[Key] = &[
     key("producer.id.expiration.ms", Int, Some("86400000"), Milliseconds, AtLeast(1),
         "How long a producer's sequence numbers are remembered after its last batch."),
     key("queued.max.request.bytes", Long, Some("134217728"), Bytes, AtLeast(1 << 20),
-        "Bytes of requests that each core holds at most; connections are not read beyond it. Kafka's default is no limit."),
+        "Bytes of requests that the cores together hold at most; connections are not read beyond it. Kafka's default is no limit."),
     key("socket.request.max.bytes", Int, Some("104857600"), Bytes, AtLeast(1024),
         "The largest request; a connection that announces a larger one is closed."),
     key("tail.bytes.max", Long, Some("134217728"), Bytes, AtLeast(16 << 20),

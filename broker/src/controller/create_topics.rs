@@ -3,7 +3,7 @@
 //! Refusals are those of Kafka 4.3.1, word for word where its words fit one node. Deviation: of two names in one request that
 //! differ only in `.` and `_` the second is refused, which Kafka does only when the first exists already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wire::api::CreateTopicsRequest;
 use wire::api::CreateTopicsResponse;
@@ -11,9 +11,7 @@ use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfigs, Creata
 use wire::records::metadata::{ConfigRecord, MetadataRecord, PartitionRecord, TopicRecord};
 use wire::{ErrorCode, Uuid};
 
-use crate::catalog::{
-    CLUSTER_METADATA_TOPIC, Image, OFFSETS_TOPIC, ResourceType, check_topic_name, collide, may_collide,
-};
+use crate::catalog::{CLUSTER_METADATA_TOPIC, Image, OFFSETS_TOPIC, ResourceType, check_topic_name, collision_key};
 use crate::config::table::{PARTITIONS_MAX, TOPIC_KEYS};
 use crate::config::{ConfigMap, check_topic_value};
 
@@ -31,6 +29,31 @@ struct NewTopic {
     configs: ConfigMap,
 }
 
+/// What one request is going to create.
+#[derive(Default)]
+struct Plan {
+    topics: Vec<NewTopic>,
+    /// The names by what collides with them: their collision key, or themselves.
+    names: BTreeMap<String, String>,
+    ids: BTreeSet<Uuid>,
+    partitions: usize,
+}
+
+impl Plan {
+    fn name_like(&self, name: &str) -> Option<&str> {
+        let key = collision_key(name).unwrap_or_else(|| name.into());
+        self.names.get(&key).map(String::as_str)
+    }
+
+    fn push(&mut self, topic: NewTopic) {
+        let key = collision_key(&topic.name).unwrap_or_else(|| topic.name.clone());
+        self.names.insert(key, topic.name.clone());
+        self.ids.insert(topic.id);
+        self.partitions += topic.assignments.len();
+        self.topics.push(topic);
+    }
+}
+
 impl Context<'_> {
     pub(super) fn create_topics(&self, request: &CreateTopicsRequest) -> Decision {
         let mut names: BTreeMap<&str, usize> = BTreeMap::new();
@@ -38,7 +61,7 @@ impl Context<'_> {
             *names.entry(&topic.name).or_default() += 1;
         }
         let too_many = self.too_many_partitions(request);
-        let mut new_topics: Vec<NewTopic> = Vec::new();
+        let mut plan = Plan::default();
         let mut results = Vec::with_capacity(names.len());
         for topic in &request.topics {
             // Of a name that stands several times there is one answer.
@@ -46,7 +69,7 @@ impl Context<'_> {
             let planned = if count > 1 {
                 Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             } else {
-                self.plan(topic, &new_topics).and_then(|planned| match &too_many {
+                self.plan(topic, &plan).and_then(|planned| match &too_many {
                     Some(refusal) => Err(refusal.clone()),
                     None => Ok(planned),
                 })
@@ -54,48 +77,48 @@ impl Context<'_> {
             match planned {
                 Ok(planned) => {
                     results.push(self.accepted(&planned));
-                    new_topics.push(planned);
+                    plan.push(planned);
                 }
                 Err(refusal) => results.push(refused(&topic.name, refusal)),
             }
         }
-        let records = if request.validate_only { Vec::new() } else { self.creation(&new_topics) };
+        let records = if request.validate_only { Vec::new() } else { self.creation(&plan) };
         let response = CreateTopicsResponse { topics: results, ..CreateTopicsResponse::default() };
         Decision { records, response: ControllerResponse::CreateTopics(response) }
     }
 
-    /// Creates topics that clients have asked about, with the broker's defaults.
+    /// Creates topics that clients have asked about, with the broker's defaults, up to the limit of one request.
     pub(super) fn auto_create_topics(&self, names: Vec<String>) -> Decision {
-        let mut new_topics = Vec::new();
-        let mut results = Vec::with_capacity(names.len());
-        for name in names {
-            let known = self.catalog.image.topic_named(&name).is_some()
-                || new_topics.iter().any(|new: &NewTopic| new.name == name);
-            let code = if known {
-                ErrorCode::None
-            } else {
-                match self.plan(&self.by_itself(&name), &new_topics) {
-                    Ok(planned) => {
-                        new_topics.push(planned);
-                        ErrorCode::None
-                    }
-                    Err(refusal) => refusal.code,
-                }
-            };
-            results.push((name, code));
-        }
-        let records = self.creation(&new_topics);
-        Decision { records, response: ControllerResponse::AutoCreateTopics(results) }
+        let mut plan = Plan::default();
+        let results = names.into_iter().map(|name| {
+            let known = self.catalog.image.topic_named(&name).is_some() || plan.name_like(&name) == Some(name.as_str());
+            let code = if known { ErrorCode::None } else { self.plan_by_itself(&name, &mut plan) };
+            (name, code)
+        });
+        let results = results.collect();
+        Decision { records: self.creation(&plan), response: ControllerResponse::AutoCreateTopics(results) }
     }
 
     pub(super) fn create_offsets_topic(&self) -> Decision {
-        let respond = |records, code| Decision { records, response: ControllerResponse::CreateOffsetsTopic(code) };
-        if self.catalog.image.topic_named(OFFSETS_TOPIC).is_some() {
-            return respond(Vec::new(), ErrorCode::None);
+        let mut plan = Plan::default();
+        let code = match self.catalog.image.topic_named(OFFSETS_TOPIC) {
+            Some(_) => ErrorCode::None,
+            None => self.plan_by_itself(OFFSETS_TOPIC, &mut plan),
+        };
+        Decision { records: self.creation(&plan), response: ControllerResponse::CreateOffsetsTopic(code) }
+    }
+
+    fn plan_by_itself(&self, name: &str, plan: &mut Plan) -> ErrorCode {
+        let topic = self.by_itself(name);
+        if plan.partitions + topic.num_partitions as usize > PARTITIONS_MAX as usize {
+            return ErrorCode::PolicyViolation;
         }
-        match self.plan(&self.by_itself(OFFSETS_TOPIC), &[]) {
-            Ok(planned) => respond(self.creation(&[planned]), ErrorCode::None),
-            Err(refusal) => respond(Vec::new(), refusal.code),
+        match self.plan(&topic, plan) {
+            Ok(planned) => {
+                plan.push(planned);
+                ErrorCode::None
+            }
+            Err(refusal) => refusal.code,
         }
     }
 
@@ -122,12 +145,12 @@ impl Context<'_> {
         (total > PARTITIONS_MAX).then(|| Refusal::new(ErrorCode::PolicyViolation, message))
     }
 
-    fn plan(&self, topic: &CreatableTopic, others: &[NewTopic]) -> Result<NewTopic, Refusal> {
+    fn plan(&self, topic: &CreatableTopic, plan: &Plan) -> Result<NewTopic, Refusal> {
         let image = &self.catalog.image;
-        check_new_name(&topic.name, image, others)?;
+        check_new_name(&topic.name, image, plan)?;
         let configs = planned_configs(topic, self.catalog.config.offsets_topic_segment_bytes)?;
         let assignments = self.planned_assignments(topic)?;
-        Ok(NewTopic { name: topic.name.clone(), id: self.new_topic_id(others), assignments, configs })
+        Ok(NewTopic { name: topic.name.clone(), id: self.new_topic_id(plan), assignments, configs })
     }
 
     fn planned_assignments(&self, topic: &CreatableTopic) -> Result<Vec<Vec<i32>>, Refusal> {
@@ -214,24 +237,24 @@ impl Context<'_> {
     }
 
     /// An id that nobody has. Java's tools take a text that begins with `-` for an option, so no id begins so.
-    fn new_topic_id(&self, others: &[NewTopic]) -> Uuid {
+    fn new_topic_id(&self, plan: &Plan) -> Uuid {
         // Any odd number: each index gives another id of the same random bits.
         const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
         let taken = |id: Uuid| {
             id.is_zero()
                 || id == Uuid::METADATA_TOPIC
                 || self.catalog.image.topic(id).is_some()
-                || others.iter().any(|other| other.id == id)
+                || plan.ids.contains(&id)
         };
-        (others.len() as u128..)
+        (plan.topics.len() as u128..)
             .map(|index| random_uuid(self.random ^ index.wrapping_mul(STEP)))
             .find(|&id| !taken(id) && !id.to_string().starts_with('-'))
             .expect("there are more ids than topics")
     }
 
-    fn creation(&self, topics: &[NewTopic]) -> Vec<MetadataRecord> {
+    fn creation(&self, plan: &Plan) -> Vec<MetadataRecord> {
         let mut records: Vec<MetadataRecord> = Vec::new();
-        for topic in topics {
+        for topic in &plan.topics {
             records.push(TopicRecord { name: topic.name.clone(), topic_id: topic.id }.into());
             for (name, value) in &topic.configs {
                 records.push(topic_config_record(&topic.name, name, Some(value.clone())));
@@ -299,7 +322,7 @@ pub(super) fn topic_config_record(topic: &str, name: &str, value: Option<String>
     ConfigRecord { resource_type, resource_name: topic.into(), name: name.into(), value }.into()
 }
 
-fn check_new_name(name: &str, image: &Image, others: &[NewTopic]) -> Result<(), Refusal> {
+fn check_new_name(name: &str, image: &Image, plan: &Plan) -> Result<(), Refusal> {
     check_topic_name(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
     if name == CLUSTER_METADATA_TOPIC {
         let message = format!("Creation of internal topic {name} is prohibited.");
@@ -308,13 +331,9 @@ fn check_new_name(name: &str, image: &Image, others: &[NewTopic]) -> Result<(), 
     if image.topic_named(name).is_some() {
         return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
     }
-    if may_collide(name) {
-        let existing = image.topics().map(|topic| &*topic.name);
-        let all = existing.chain(others.iter().map(|other| other.name.as_str()));
-        if let Some(other) = all.into_iter().find(|other| collide(name, other)) {
-            let message = format!("Topic '{name}' collides with existing topic: {other}");
-            return Err(Refusal::new(ErrorCode::InvalidTopicException, message));
-        }
+    if let Some(other) = image.topic_colliding_with(name).or_else(|| plan.name_like(name)) {
+        let message = format!("Topic '{name}' collides with existing topic: {other}");
+        return Err(Refusal::new(ErrorCode::InvalidTopicException, message));
     }
     Ok(())
 }

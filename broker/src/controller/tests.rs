@@ -277,6 +277,8 @@ fn topics_are_refused_as_kafka_refuses_them() {
             topic("pm2", -2, 1),
             topic("a b", 1, 1),
             topic("col_l", 1, 1),
+            topic("new_l", 1, 1),
+            topic("new.l", 1, 1),
             topic("__cluster_metadata", 1, 1),
             configured("c1", "no.such", Some("1")),
             configured("c6", "retention.ms", None),
@@ -315,6 +317,8 @@ fn topics_are_refused_as_kafka_refuses_them() {
                  '-'"
             ),
             (17, "Topic 'col_l' collides with existing topic: col.l"),
+            (0, ""),
+            (17, "Topic 'new.l' collides with existing topic: new_l"),
             (42, "Creation of internal topic __cluster_metadata is prohibited."),
             (40, "Unknown topic config name: no.such"),
             (40, "Null value not supported for topic configs: retention.ms"),
@@ -329,10 +333,30 @@ fn topics_are_refused_as_kafka_refuses_them() {
             (39, sequence),
         ]
     );
-    assert_eq!(driver.image().topics().count(), 2, "what is refused is not created");
+    assert_eq!(driver.image().topics().count(), 3, "what is refused is not created");
     let excessive = driver.create(vec![topic("many", 10_001, 1), topic("few", 1, 1)], false);
     let message = "Excessively large number of partitions per request.";
     assert_eq!(said(&excessive), [(44, message), (44, message)]);
+}
+
+#[test]
+fn one_request_creates_no_more_on_demand_than_kafka_does_at_will() {
+    let mut driver = Driver::new();
+    let names = (0..12_000).map(|index| format!("topic_{index}")).chain([
+        "topic_0".into(),
+        "topic.1".into(),
+        "bad name".into(),
+    ]);
+    let ControllerResponse::AutoCreateTopics(results) =
+        driver.ask(ControllerRequest::AutoCreateTopics(names.collect()))
+    else {
+        panic!("another answer")
+    };
+    let refused = results.iter().filter(|(_, code)| *code == ErrorCode::PolicyViolation).count();
+    assert_eq!((driver.image().topics().count(), refused), (10_000, 2_002));
+    assert_eq!(results[12_000].1, ErrorCode::None, "a name that stands twice is there");
+    let ids: BTreeSet<_> = driver.image().topics().map(|topic| topic.id).collect();
+    assert_eq!(ids.len(), 10_000);
 }
 
 #[test]
