@@ -18,6 +18,7 @@ pub mod producer_snapshot;
 pub mod recovery;
 pub mod retention;
 pub mod segment;
+pub mod store;
 pub mod tail;
 #[cfg(test)]
 mod testing;

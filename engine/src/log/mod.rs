@@ -38,7 +38,7 @@ use crate::producer_snapshot::ProducerEntry;
 use crate::segment::SegmentFiles;
 
 pub use append::Placed;
-pub use filing::{FilingDone, FilingJob};
+pub use filing::{FILING_BYTES_MIN, FilingDone, FilingJob};
 pub use lifecycle::Trusted;
 pub use read::{Read, ReadError, ReadJob};
 pub use removal::RemovalJob;

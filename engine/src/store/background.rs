@@ -1,0 +1,268 @@
+//! The jobs beside the journal's writes: which is next, and what their outcomes mean.
+
+use wire::TopicPartitionId;
+
+use super::checkpointing::{CheckpointDone, CheckpointJob};
+use super::reserve::{ReserveDone, ReserveJob};
+use super::{Fatal, Store, StoreEvent};
+use crate::append::Urgency;
+use crate::disk::{BLOCK, Disk};
+use crate::error::EngineError;
+use crate::journal::growth::{GrowthDone, GrowthJob};
+use crate::log::{FilingDone, FilingJob, RemovalJob, SyncPlan, Synced};
+
+/// Jobs handed out and not handed back.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    pub filings: usize,
+    pub others: usize,
+    removal: bool,
+    reserve: bool,
+}
+
+impl InFlight {
+    pub(super) fn count(&self) -> usize {
+        self.filings + self.others
+    }
+}
+
+/// Something to do on the disk beside the journal's writes.
+pub enum BackgroundJob<D: Disk> {
+    /// Moving a tail's bytes into a segment's file, and maybe closing the segment.
+    Filing(FilingJob<D>),
+    /// Syncing a log's files.
+    Sync(SyncPlan<D>),
+    /// Removing a segment.
+    Removal(RemovalJob<D>),
+    /// Making another journal file.
+    Growth(GrowthJob<D>),
+    /// Writing a checkpoint.
+    Checkpoint(CheckpointJob<D>),
+    /// Giving up the reserve of a full disk, or having it again.
+    Reserve(ReserveJob<D>),
+}
+
+/// How a [`BackgroundJob`] ended.
+pub enum BackgroundDone<D: Disk> {
+    /// See [`BackgroundJob::Filing`].
+    Filing(FilingDone),
+    /// See [`BackgroundJob::Sync`].
+    Sync(TopicPartitionId, Result<Synced, EngineError>),
+    /// See [`BackgroundJob::Removal`].
+    Removal(TopicPartitionId, Result<(), EngineError>),
+    /// See [`BackgroundJob::Growth`].
+    Growth(GrowthDone<D>),
+    /// See [`BackgroundJob::Checkpoint`].
+    Checkpoint(CheckpointDone),
+    /// See [`BackgroundJob::Reserve`].
+    Reserve(ReserveDone),
+}
+
+impl<D: Disk> BackgroundJob<D> {
+    /// Does it.
+    pub async fn perform(self) -> BackgroundDone<D> {
+        match self {
+            BackgroundJob::Filing(job) => BackgroundDone::Filing(job.perform().await),
+            BackgroundJob::Sync(plan) => BackgroundDone::Sync(plan.key(), plan.perform().await),
+            BackgroundJob::Removal(job) => BackgroundDone::Removal(job.key(), job.perform().await),
+            BackgroundJob::Growth(job) => BackgroundDone::Growth(job.perform().await),
+            BackgroundJob::Checkpoint(job) => BackgroundDone::Checkpoint(job.perform().await),
+            BackgroundJob::Reserve(job) => BackgroundDone::Reserve(job.perform().await),
+        }
+    }
+}
+
+impl<D: Disk> Store<D> {
+    /// The next job beside the journal's writes; several may be in flight. `None` when there is nothing to do before
+    /// one of them is handed back, or more is appended.
+    pub fn poll_background(&mut self) -> Option<BackgroundJob<D>> {
+        if self.full.is_some() {
+            return self.poll_while_full();
+        }
+        if let Some(job) = self.journal.poll_growth() {
+            self.jobs.others += 1;
+            return Some(BackgroundJob::Growth(job));
+        }
+        self.relieve_memory();
+        self.begin_cycle();
+        self.poll_filing().or_else(|| self.poll_cycle()).or_else(|| self.poll_removal())
+    }
+
+    /// Nothing that needs more than the reserve: looking for space, checkpoints of what is filed already, removals.
+    fn poll_while_full(&mut self) -> Option<BackgroundJob<D>> {
+        if let Some(job) = self.poll_reserve() {
+            return Some(job);
+        }
+        if self.cycle_wanted && self.full.is_some_and(|full| full.released) {
+            self.begin_cycle();
+        }
+        self.poll_cycle().or_else(|| self.poll_removal())
+    }
+
+    fn poll_reserve(&mut self) -> Option<BackgroundJob<D>> {
+        let full = self.full.as_mut()?;
+        let take = full.released;
+        if self.jobs.reserve || take && !full.look {
+            return None;
+        }
+        full.look = false;
+        self.cycle_wanted |= std::mem::take(&mut full.checkpoint_failed);
+        self.jobs.reserve = true;
+        self.jobs.others += 1;
+        Some(BackgroundJob::Reserve(self.reserve_job(take)))
+    }
+
+    pub(super) fn queue_filing(&mut self, key: TopicPartitionId) {
+        if let Some(slot) = self.slots.get_mut(&key)
+            && !std::mem::replace(&mut slot.queued, true)
+        {
+            self.to_file.push_back(key);
+        }
+    }
+
+    fn poll_filing(&mut self) -> Option<BackgroundJob<D>> {
+        let pressed = self.memory > self.config.memory_bytes_max / 2;
+        let urgency = if pressed { Urgency::WholeBlocks } else { Urgency::Relaxed };
+        while self.jobs.filings < self.config.jobs_max {
+            let key = self.to_file.pop_front()?;
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            slot.queued = false;
+            if let Some(job) = self.poll_log_filing(key, urgency) {
+                return Some(BackgroundJob::Filing(job));
+            }
+        }
+        None
+    }
+
+    pub(super) fn poll_log_filing(&mut self, key: TopicPartitionId, urgency: Urgency) -> Option<FilingJob<D>> {
+        let slot = self.slots.get_mut(&key)?;
+        if slot.filing {
+            return None;
+        }
+        let job = slot.log.poll_filing(urgency)?;
+        slot.filing = true;
+        slot.unfiled = slot.unfiled.saturating_sub(job.len() as u64);
+        self.jobs.filings += 1;
+        Some(job)
+    }
+
+    /// Above half of the memory's bound, lets go of tails that are filed, and has the others filed.
+    fn relieve_memory(&mut self) {
+        let wanted = self.config.memory_bytes_max / 2;
+        while self.memory > wanted
+            && let Some(key) = self.evictable.pop_front()
+        {
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            slot.evictable = false;
+            slot.log.evict(self.memory - wanted);
+            self.measure(key);
+        }
+        if self.memory > wanted && self.to_file.is_empty() {
+            for (key, slot) in &mut self.slots {
+                if !slot.queued && !slot.filing && slot.unfiled >= BLOCK as u64 {
+                    slot.queued = true;
+                    self.to_file.push_back(*key);
+                }
+            }
+        }
+    }
+
+    /// Looks at how much memory a log's tail holds.
+    fn measure(&mut self, key: TopicPartitionId) {
+        if let Some(slot) = self.slots.get_mut(&key) {
+            let memory = slot.log.memory_bytes();
+            self.memory = self.memory - slot.memory + memory;
+            slot.memory = memory;
+        }
+    }
+
+    fn poll_removal(&mut self) -> Option<BackgroundJob<D>> {
+        while !self.jobs.removal {
+            let key = self.to_remove.pop_front()?;
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            // The move of a log's start must be durable before anything goes that lies before it.
+            if slot.starts_pending > 0 {
+                continue;
+            }
+            if let Some(job) = slot.log.poll_removal() {
+                self.to_remove.push_back(key);
+                self.jobs.removal = true;
+                self.jobs.others += 1;
+                return Some(BackgroundJob::Removal(job));
+            }
+        }
+        None
+    }
+
+    /// Takes the outcome of a background job.
+    ///
+    /// # Errors
+    /// [`Fatal`]: a write or a sync failed for another reason than a full disk.
+    pub fn handle_background(&mut self, done: BackgroundDone<D>) -> Result<(), Fatal> {
+        match done {
+            BackgroundDone::Filing(done) => self.handle_filed(done),
+            BackgroundDone::Sync(key, result) => self.handle_synced(key, result),
+            BackgroundDone::Checkpoint(done) => self.handle_checkpoint(done),
+            BackgroundDone::Removal(key, result) => {
+                self.jobs.removal = false;
+                self.jobs.others -= 1;
+                if let Err(error) = result {
+                    self.events.push_back(StoreEvent::RemovalFailed { key, error });
+                }
+                Ok(())
+            }
+            BackgroundDone::Growth(done) => {
+                self.jobs.others -= 1;
+                let grown = self.journal.handle_growth(done);
+                self.unless_full(grown)
+            }
+            BackgroundDone::Reserve(done) => self.handle_reserve(done),
+        }
+    }
+
+    fn handle_filed(&mut self, done: FilingDone) -> Result<(), Fatal> {
+        self.jobs.filings -= 1;
+        let key = done.key();
+        let Some(slot) = self.slots.get_mut(&key) else { return Ok(()) };
+        slot.filing = false;
+        let filed = slot.log.handle_filed(done);
+        if !std::mem::replace(&mut slot.evictable, true) {
+            self.evictable.push_back(key);
+        }
+        // More may have come together meanwhile, or a segment waits to be closed.
+        self.queue_filing(key);
+        self.measure(key);
+        self.unless_full(filed)
+    }
+
+    fn handle_reserve(&mut self, done: ReserveDone) -> Result<(), Fatal> {
+        self.jobs.reserve = false;
+        self.jobs.others -= 1;
+        match done.result {
+            Err(error) if error.is_full() => Ok(()),
+            Err(error) => Err(Fatal(error)),
+            Ok(()) if done.took => {
+                self.full = None;
+                self.events.push_back(StoreEvent::SpaceBack);
+                Ok(())
+            }
+            Ok(()) => {
+                if let Some(full) = &mut self.full {
+                    full.released = true;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn unless_full(&mut self, result: Result<(), EngineError>) -> Result<(), Fatal> {
+        match result {
+            Err(error) if error.is_full() => {
+                self.disk_is_full();
+                Ok(())
+            }
+            Err(error) => Err(Fatal(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+}
