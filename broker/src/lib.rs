@@ -9,6 +9,7 @@
 pub mod catalog;
 pub mod config;
 pub mod controller;
+pub mod groups;
 pub mod partition;
 pub mod queries;
 

@@ -1,0 +1,146 @@
+//! Taking over and giving up partitions of `__consumer_offsets`.
+
+use wire::ErrorCode;
+use wire::batch::{self, BatchError};
+use wire::codec::DecodeError;
+
+use super::group::Group;
+use super::outbox::Then;
+use super::rebalance::{join_error, sync_error};
+use super::records::GroupRecord;
+use super::{Availability, Groups};
+
+/// The most that a compressed batch of the offsets topic may open to, in bytes.
+const OPENED_BYTES_MAX: usize = 256 << 20;
+
+/// A partition of `__consumer_offsets` cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A batch is not one.
+    #[error("__consumer_offsets-{partition}: {error}")]
+    Batch {
+        /// The partition.
+        partition: i32,
+        /// What is wrong.
+        error: BatchError,
+    },
+    /// A record is not one.
+    #[error("__consumer_offsets-{partition}, offset {offset}: {error}")]
+    Record {
+        /// The partition.
+        partition: i32,
+        /// The record's offset.
+        offset: i64,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+/// The partition of `__consumer_offsets` that a group lives in: `Utils.abs(groupId.hashCode()) % partitions`.
+pub fn partition_for(group_id: &str, partitions: i32) -> i32 {
+    assert!(partitions > 0, "the offsets topic has a partition");
+    let hash = group_id.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    // Kafka makes 0 of the one number that has no absolute value.
+    hash.checked_abs().unwrap_or(0) % partitions
+}
+
+impl Groups {
+    /// Begins to load a partition, or goes on: whole batches, in the log's order. Before the first call with bytes, one
+    /// without makes the partition known, so that clients wait instead of looking elsewhere.
+    ///
+    /// # Errors
+    /// What cannot be read; the partition then stays as it is, loading.
+    pub fn load(&mut self, offsets_partition: i32, batches: &[u8]) -> Result<(), LoadError> {
+        let before = *self.partitions.entry(offsets_partition).or_insert(Availability::Loading);
+        assert_eq!(before, Availability::Loading, "partition {offsets_partition} is loaded once");
+        let batch_error = |error| LoadError::Batch { partition: offsets_partition, error };
+        let mut scratch = Vec::new();
+        for batch in batch::batches(batches) {
+            let batch = batch.map_err(batch_error)?;
+            if batch.header.is_control() {
+                continue;
+            }
+            for record in batch::records(&batch, OPENED_BYTES_MAX, &mut scratch).map_err(batch_error)? {
+                let record = record.map_err(batch_error)?;
+                let offset = batch.header.base_offset.wrapping_add(i64::from(record.offset_delta));
+                let record_error = |error| LoadError::Record { partition: offsets_partition, offset, error };
+                let read = GroupRecord::from_bytes(record.key.unwrap_or_default(), record.value);
+                if let Some((group_id, record)) = read.map_err(record_error)? {
+                    self.replay(offsets_partition, &group_id, record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, offsets_partition: i32, group_id: &str, record: GroupRecord) {
+        match record {
+            GroupRecord::Metadata(Some(value)) => {
+                self.get_or_create(group_id, offsets_partition);
+                self.groups.get_mut(group_id).expect("it was just created").load(value);
+            }
+            GroupRecord::Metadata(None) => {
+                // Offsets have tombstones of their own.
+                let Some(group) = self.groups.get_mut(group_id) else { return };
+                let offsets = std::mem::take(&mut group.offsets);
+                *group = Group { offsets, ..Group::new(group.id.clone(), offsets_partition) };
+                if group.offsets.is_empty() {
+                    self.groups.remove(group_id);
+                }
+            }
+            GroupRecord::Offset { .. } => {
+                self.apply(group_id, offsets_partition, record);
+                let is_gone = |group: &Group| group.is_vacant() && group.offsets.is_empty() && group.generation == 0;
+                if self.groups.get(group_id).is_some_and(is_gone) {
+                    self.groups.remove(group_id);
+                }
+            }
+        }
+    }
+
+    /// The partition's whole log has been loaded: its groups can be asked, and their members' sessions begin.
+    pub fn loaded(&mut self, offsets_partition: i32, now_ms: i64) {
+        self.partitions.insert(offsets_partition, Availability::Active);
+        self.retention_check.get_or_insert(now_ms + self.config.offsets_retention_check_interval_ms);
+        for group_id in self.group_ids_in(offsets_partition) {
+            self.with_group(now_ms, &group_id, |group, turn| {
+                for member in group.members.values_mut() {
+                    member.reset_heartbeat(now_ms);
+                }
+                if group.members.len() > turn.config.size_max {
+                    group.prepare_rebalance(turn);
+                }
+            });
+        }
+        self.fail_unwritable(now_ms);
+    }
+
+    /// This core no longer leads the partition: whoever waits is told NOT_COORDINATOR, and nothing of it is kept.
+    pub fn unload(&mut self, offsets_partition: i32) {
+        self.partitions.remove(&offsets_partition);
+        if self.partitions.is_empty() {
+            self.retention_check = None;
+        }
+        for group_id in self.group_ids_in(offsets_partition) {
+            let group = self.remove_group(&group_id).expect("the ids are the groups'");
+            for member in group.members.into_values() {
+                if let Some(token) = member.awaiting_join {
+                    self.outbox.respond(token, join_error(&member.id, ErrorCode::NotCoordinator));
+                }
+                if let Some(token) = member.awaiting_sync {
+                    self.outbox.respond(token, sync_error(ErrorCode::NotCoordinator));
+                }
+            }
+        }
+        for write in self.outbox.take_pending_in(offsets_partition) {
+            if let Then::Answer(answer) = write.then {
+                answer.send(&mut self.outbox, Err(ErrorCode::NotCoordinator));
+            }
+        }
+    }
+
+    fn group_ids_in(&self, offsets_partition: i32) -> Vec<std::sync::Arc<str>> {
+        let ours = self.groups.values().filter(|group| group.offsets_partition == offsets_partition);
+        ours.map(|group| group.id.clone()).collect()
+    }
+}

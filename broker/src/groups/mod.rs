@@ -1,0 +1,307 @@
+//! Classic consumer groups: the coordinator of those groups whose `__consumer_offsets` partitions this core leads.
+//!
+//! Behaviour: that of Kafka 4.3's `GroupCoordinatorService`, `GroupMetadataManager` (its classic half) and
+//! `OffsetMetadataManager`. One state machine a group; the shard routes each request to the core that leads the
+//! group's partition ([`partition_for`]) and gives requests for several groups one by one.
+//!
+//! How it is driven:
+//! 1. [`Groups::load`] once with no bytes when the partition is to be led, then with the log, then [`Groups::loaded`].
+//!    Until then the partition's groups answer COORDINATOR_LOAD_IN_PROGRESS; before and after
+//!    [`Groups::unload`], NOT_COORDINATOR.
+//! 2. [`Groups::handle`] takes a request. Its answer comes out of [`Groups::poll_effect`] exactly once: at once, when
+//!    a rebalance completes, or when what it has written is durable.
+//! 3. [`GroupEffect::Append`] is a batch to append to the group's partition; [`Groups::appended`] says how that went.
+//!    A partition's writes are appended, and become durable, in the order in which they came out.
+//! 4. [`Groups::tick`] is due at [`Groups::deadline`].
+//!
+//! Invariants: committed offsets are what the durable records say, in their order, so that a load gives what was
+//! served before; members live in memory, and their last durable generation comes back with a load. No commit, assignment
+//! or deletion is answered before it is durable.
+//!
+//! Deviations: a new group is not persisted before its first generation (Kafka writes an empty one at once).
+
+mod commit;
+mod delete;
+mod describe;
+mod dispatch;
+mod fetch;
+mod group;
+mod heartbeat;
+mod join;
+mod leave;
+mod load;
+mod member;
+mod offsets;
+mod outbox;
+mod rebalance;
+mod records;
+mod request;
+mod static_member;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use wire::ErrorCode;
+
+pub use fetch::{merge, split};
+use group::Group;
+pub use load::{LoadError, partition_for};
+pub use outbox::WriteId;
+use outbox::{Outbox, PendingWrite, Then, Turn};
+use records::GroupRecord;
+pub use request::{GroupRequest, GroupResponse};
+
+use crate::Token;
+use crate::config::BrokerConfig;
+
+/// The settings that decide about groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// How long an empty group waits for more members than the first, in ms (`group.initial.rebalance.delay.ms`).
+    pub initial_rebalance_delay_ms: i64,
+    /// The shortest session, in ms (`group.min.session.timeout.ms`).
+    pub session_timeout_ms_min: i64,
+    /// The longest session, in ms (`group.max.session.timeout.ms`).
+    pub session_timeout_ms_max: i64,
+    /// Most members of a group (`group.max.size`).
+    pub size_max: usize,
+    /// Most bytes of metadata with an offset (`offset.metadata.max.bytes`).
+    pub offset_metadata_bytes_max: usize,
+    /// How long offsets are kept that nobody uses, in ms (`offsets.retention.minutes`).
+    pub offsets_retention_ms: i64,
+    /// How often that is looked at, in ms (`offsets.retention.check.interval.ms`).
+    pub offsets_retention_check_interval_ms: i64,
+    /// Partitions of `__consumer_offsets` (`offsets.topic.num.partitions`).
+    pub offsets_partitions: i32,
+}
+
+impl From<&BrokerConfig> for GroupConfig {
+    fn from(config: &BrokerConfig) -> GroupConfig {
+        GroupConfig {
+            initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
+            session_timeout_ms_min: config.group_min_session_timeout_ms,
+            session_timeout_ms_max: config.group_max_session_timeout_ms,
+            size_max: config.group_max_size,
+            offset_metadata_bytes_max: config.offset_metadata_max_bytes,
+            offsets_retention_ms: config.offsets_retention_ms,
+            offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+            offsets_partitions: config.offsets_topic_num_partitions,
+        }
+    }
+}
+
+/// What comes out of [`Groups::poll_effect`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum GroupEffect {
+    /// The answer to a request.
+    Respond {
+        /// The request.
+        token: Token,
+        /// Its answer.
+        response: GroupResponse,
+    },
+    /// A batch to append to a partition of `__consumer_offsets`; report it with [`Groups::appended`] once it is as
+    /// durable as acks=all makes it.
+    Append {
+        /// Names the write.
+        write_id: WriteId,
+        /// The partition.
+        offsets_partition: i32,
+        /// One complete batch of magic 2, base offset 0.
+        batch: Vec<u8>,
+    },
+}
+
+/// Whether a partition of `__consumer_offsets` can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Availability {
+    Loading,
+    Active,
+}
+
+/// The groups of this core's partitions of `__consumer_offsets`.
+#[derive(Debug)]
+pub struct Groups {
+    config: GroupConfig,
+    partitions: BTreeMap<i32, Availability>,
+    groups: BTreeMap<Arc<str>, Group>,
+    /// Groups by a time at which they may have something to do: never later than their real deadline.
+    deadlines: BTreeSet<(i64, Arc<str>)>,
+    /// When to look for expired offsets; set while there is a partition.
+    retention_check: Option<i64>,
+    outbox: Outbox,
+}
+
+impl Groups {
+    /// No groups and no partitions.
+    pub fn new(config: GroupConfig) -> Groups {
+        assert!(config.offsets_partitions > 0, "the offsets topic has a partition");
+        Groups {
+            config,
+            partitions: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            retention_check: None,
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Takes a request. `random` becomes the id of a member that has none.
+    pub fn handle(&mut self, now_ms: i64, token: Token, request: GroupRequest, random: u128) {
+        self.dispatch(now_ms, token, request, random);
+        self.fail_unwritable(now_ms);
+    }
+
+    /// A write is durable, or has failed with the error that a producer would be told. Unknown ids, of partitions
+    /// unloaded in the meantime, change nothing.
+    pub fn appended(&mut self, now_ms: i64, write_id: WriteId, outcome: Result<(), ErrorCode>) {
+        self.complete(now_ms, write_id, outcome.map_err(append_error));
+        self.fail_unwritable(now_ms);
+    }
+
+    /// When [`Groups::tick`] may have something to do, in ms since the epoch.
+    pub fn deadline(&self) -> Option<i64> {
+        self.deadlines.first().map(|&(deadline, _)| deadline).into_iter().chain(self.retention_check).min()
+    }
+
+    /// Does what is due: sessions, rebalances, retention.
+    pub fn tick(&mut self, now_ms: i64) {
+        while let Some((_, group_id)) = self.deadlines.first().filter(|&&(deadline, _)| deadline <= now_ms).cloned() {
+            self.deadlines.pop_first();
+            self.with_group(now_ms, &group_id, |group, turn| {
+                group.indexed_deadline = None;
+                group.tick(turn);
+            });
+        }
+        if self.retention_check.is_some_and(|deadline| deadline <= now_ms) {
+            self.retention_check = Some(now_ms + self.config.offsets_retention_check_interval_ms);
+            self.for_active_groups(now_ms, Group::expire_offsets);
+        }
+        self.fail_unwritable(now_ms);
+    }
+
+    /// A topic was deleted: its offsets go.
+    pub fn topic_deleted(&mut self, now_ms: i64, topic: &str) {
+        self.for_active_groups(now_ms, |group, turn| group.forget_topic(turn, topic));
+        self.fail_unwritable(now_ms);
+    }
+
+    /// What is to be done next.
+    pub fn poll_effect(&mut self) -> Option<GroupEffect> {
+        self.outbox.poll_effect()
+    }
+
+    fn for_active_groups(&mut self, now_ms: i64, mut run: impl FnMut(&mut Group, &mut Turn<'_>)) {
+        let mut turn = Turn { now_ms, config: &self.config, out: &mut self.outbox };
+        for group in self.groups.values_mut() {
+            if self.partitions.get(&group.offsets_partition) == Some(&Availability::Active) {
+                run(group, &mut turn);
+            }
+        }
+    }
+
+    /// Lets one group react to something, and notes when it wants to be woken; `None` without such a group.
+    fn with_group<R>(
+        &mut self,
+        now_ms: i64,
+        group_id: &str,
+        run: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
+        let group = self.groups.get_mut(group_id)?;
+        let mut turn = Turn { now_ms, config: &self.config, out: &mut self.outbox };
+        let result = run(group, &mut turn);
+        let earlier = |deadline: &i64| group.indexed_deadline.is_none_or(|indexed| *deadline < indexed);
+        if let Some(deadline) = group.deadline().filter(earlier) {
+            if let Some(indexed) = group.indexed_deadline.replace(deadline) {
+                self.deadlines.remove(&(indexed, group.id.clone()));
+            }
+            self.deadlines.insert((deadline, group.id.clone()));
+        }
+        if is_unused(group) && self.outbox.pending_of(group_id).next().is_none() {
+            self.remove_group(group_id);
+        }
+        Some(result)
+    }
+
+    fn get_or_create(&mut self, group_id: &str, offsets_partition: i32) {
+        if !self.groups.contains_key(group_id) {
+            let id: Arc<str> = group_id.into();
+            self.groups.insert(id.clone(), Group::new(id, offsets_partition));
+        }
+    }
+
+    fn remove_group(&mut self, group_id: &str) -> Option<Group> {
+        let group = self.groups.remove(group_id)?;
+        if let Some(indexed) = group.indexed_deadline {
+            self.deadlines.remove(&(indexed, group.id.clone()));
+        }
+        Some(group)
+    }
+
+    /// Writes that could not be encoded fail like any other.
+    fn fail_unwritable(&mut self, now_ms: i64) {
+        while let Some(write_id) = self.outbox.poll_unwritable() {
+            self.complete(now_ms, write_id, Err(ErrorCode::UnknownServerError));
+        }
+    }
+
+    fn complete(&mut self, now_ms: i64, write_id: WriteId, outcome: Result<(), ErrorCode>) {
+        let Some(write) = self.outbox.take_pending(write_id) else { return };
+        let PendingWrite { offsets_partition, group_id, records, then } = write;
+        if outcome.is_ok() {
+            for record in records {
+                self.apply(&group_id, offsets_partition, record);
+            }
+        }
+        self.with_group(now_ms, &group_id, |group, turn| match then {
+            Then::Assign { generation, assignments } => group.assigned(turn, generation, assignments, outcome),
+            Then::ReplaceStatic(replaced) => group.static_member_persisted(turn, *replaced, outcome),
+            Then::Nothing => {}
+            Then::Answer(answer) => answer.send(turn.out, outcome),
+        });
+    }
+
+    /// A record of the running coordinator is durable. Members' generations are in memory already.
+    fn apply(&mut self, group_id: &str, offsets_partition: i32, record: GroupRecord) {
+        match record {
+            GroupRecord::Offset { topic, partition, committed: Some(committed) } => {
+                self.get_or_create(group_id, offsets_partition);
+                let group = self.groups.get_mut(group_id).expect("it was just created");
+                group.offsets.set(topic, partition, committed);
+            }
+            GroupRecord::Offset { topic, partition, committed: None } => {
+                if let Some(group) = self.groups.get_mut(group_id) {
+                    group.offsets.remove(&topic, partition);
+                }
+            }
+            // Whoever has joined since then keeps the group alive.
+            GroupRecord::Metadata(None) => {
+                if self.groups.get(group_id).is_some_and(Group::is_vacant) {
+                    self.remove_group(group_id);
+                }
+            }
+            GroupRecord::Metadata(Some(_)) => {}
+        }
+    }
+}
+
+/// Whether a group has never been more than a refused request.
+fn is_unused(group: &Group) -> bool {
+    group.is_vacant() && group.offsets.is_empty() && group.state_timestamp.is_none() && group.generation == 0
+}
+
+/// What a client of the coordinator is told when a write fails (`appendGroupMetadataErrorToResponseError`).
+fn append_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
+            ErrorCode::CoordinatorNotAvailable
+        }
+        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::UnknownServerError,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

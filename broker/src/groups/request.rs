@@ -1,0 +1,116 @@
+//! What groups are asked, one group at a time, and what they answer.
+
+use wire::api::k08_offset_commit::OffsetCommitResponseTopic;
+use wire::api::k09_offset_fetch::{OffsetFetchRequestGroup, OffsetFetchResponseGroup};
+use wire::api::k15_describe_groups::DescribedGroup;
+use wire::api::k42_delete_groups::DeletableGroupResult;
+use wire::api::k47_offset_delete::OffsetDeleteResponseTopic;
+use wire::api::{
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
+};
+
+/// A request for one group, or, to list them, for all groups of this core.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GroupRequest {
+    /// See [`JoinGroupRequest`].
+    JoinGroup {
+        /// The request.
+        request: JoinGroupRequest,
+        /// Its version.
+        version: i16,
+        /// The client id of its header, empty without one.
+        client_id: String,
+        /// The client's address, as Kafka shows it: `/127.0.0.1`.
+        client_host: String,
+    },
+    /// See [`SyncGroupRequest`].
+    SyncGroup(SyncGroupRequest),
+    /// See [`HeartbeatRequest`].
+    Heartbeat(HeartbeatRequest),
+    /// See [`LeaveGroupRequest`].
+    LeaveGroup {
+        /// The request.
+        request: LeaveGroupRequest,
+        /// Its version.
+        version: i16,
+    },
+    /// See [`OffsetCommitRequest`].
+    OffsetCommit {
+        /// The request, with those partitions only that exist; topics have their names, and their ids where known.
+        request: OffsetCommitRequest,
+        /// Its version.
+        version: i16,
+        /// What is to be answered for the other partitions.
+        refused: Vec<OffsetCommitResponseTopic>,
+    },
+    /// One group of an OffsetFetch: see [`super::split`]. Topics have their names, and their ids in v10. The answer to
+    /// "all topics" has names only.
+    OffsetFetch {
+        /// The group and its topics.
+        request: OffsetFetchRequestGroup,
+        /// The request's version.
+        version: i16,
+    },
+    /// One group of a DescribeGroups.
+    DescribeGroups {
+        /// The group.
+        group_id: String,
+        /// The request's version.
+        version: i16,
+    },
+    /// See [`ListGroupsRequest`]; answers for the groups of this core.
+    ListGroups(ListGroupsRequest),
+    /// One group of a DeleteGroups.
+    DeleteGroups {
+        /// The group.
+        group_id: String,
+    },
+    /// See [`OffsetDeleteRequest`].
+    OffsetDelete {
+        /// The request, with those partitions only that exist.
+        request: OffsetDeleteRequest,
+        /// What is to be answered for the other partitions.
+        refused: Vec<OffsetDeleteResponseTopic>,
+    },
+}
+
+macro_rules! responses {
+    ($($(#[$doc:meta])* $name:ident($response:ty),)*) => {
+        /// The answer to a [`GroupRequest`].
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum GroupResponse {
+            $($(#[$doc])* $name($response),)*
+        }
+
+        $(impl From<$response> for GroupResponse {
+            fn from(response: $response) -> GroupResponse {
+                GroupResponse::$name(response)
+            }
+        })*
+    };
+}
+
+responses! {
+    /// See [`JoinGroupResponse`].
+    JoinGroup(JoinGroupResponse),
+    /// See [`SyncGroupResponse`].
+    SyncGroup(SyncGroupResponse),
+    /// See [`HeartbeatResponse`].
+    Heartbeat(HeartbeatResponse),
+    /// See [`LeaveGroupResponse`]; in the request's version.
+    LeaveGroup(LeaveGroupResponse),
+    /// See [`OffsetCommitResponse`].
+    OffsetCommit(OffsetCommitResponse),
+    /// One group's part: see [`super::merge`].
+    OffsetFetch(OffsetFetchResponseGroup),
+    /// One group's part.
+    DescribeGroups(DescribedGroup),
+    /// This core's part. COORDINATOR_LOAD_IN_PROGRESS while a partition is loading.
+    ListGroups(ListGroupsResponse),
+    /// One group's part.
+    DeleteGroups(DeletableGroupResult),
+    /// See [`OffsetDeleteResponse`].
+    OffsetDelete(OffsetDeleteResponse),
+}

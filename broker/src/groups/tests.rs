@@ -1,0 +1,66 @@
+//! Golden transcripts in `testdata`, and what is checked without one.
+
+mod show;
+mod transcript;
+
+use super::*;
+
+const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/groups/testdata");
+
+macro_rules! transcripts {
+    ($($name:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            check(stringify!($name));
+        })*
+
+        #[test]
+        fn every_transcript_is_run() {
+            let mut files: Vec<String> = std::fs::read_dir(TESTDATA)
+                .expect("the folder is there")
+                .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+                .collect();
+            files.sort();
+            let mut run = vec![$(format!("{}.txt", stringify!($name)),)*];
+            run.sort();
+            assert_eq!(files, run);
+        }
+    };
+}
+
+fn check(name: &str) {
+    let expected = std::fs::read_to_string(format!("{TESTDATA}/{name}.txt")).expect("the transcript is there");
+    let actual = transcript::run(&expected);
+    if actual != expected {
+        let differ = |(expected, actual): &(&str, &str)| expected != actual;
+        let line = expected.lines().zip(actual.lines()).position(|pair| differ(&pair)).unwrap_or(0) + 1;
+        panic!("{name}.txt, line {line}: this is what happened\n{actual}");
+    }
+    assert!(expected.lines().any(|line| line.starts_with("  ")), "a transcript that expects nothing shows nothing");
+}
+
+transcripts! {
+    join_sync_heartbeat,
+    initial_delay,
+    rebalance,
+    dead_members,
+    static_members,
+    leave,
+    refused_joins,
+    commits,
+    failed_writes,
+    deletion,
+    retention,
+    restart,
+    loading,
+}
+
+#[test]
+fn groups_live_where_kafka_puts_them() {
+    // Group ids and the partitions in which Kafka 4.3.1 kept them; three of the hashes are negative.
+    for (group_id, partition) in [("g808424", 35), ("g808424n", 15), ("s2ca32d", 28), ("s2ca32dp", 4), ("", 0)] {
+        assert_eq!(partition_for(group_id, 50), partition, "{group_id}");
+    }
+    // This one's hash is i32::MIN.
+    assert_eq!(partition_for("polygenelubricants", 50), 0);
+}
