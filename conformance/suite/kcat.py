@@ -1,7 +1,7 @@
 """kcat as Debian ships it (librdkafka 2.0.2): the verbs of clients/java/Client.java as far as kcat has them.
 
 kcat sets headers and partition per run, takes no timestamps and splits its input at delimiters, so that its records are made
-for it: segments of one partition, one set of headers and one meaning of "empty" each. It has no admin client: Java's creates and
+for it: segments of one partition, one set of headers and one meaning of "empty" each. It has no admin client: franz-go's creates and
 deletes its topics.
 """
 
@@ -29,10 +29,10 @@ class Kcat:
         return ["kcat", "-q", "-b", context.bootstrap, mode, *args]
 
     def create(self, context, topic, partitions):
-        clients.JAVA.create(context, topic, partitions)
+        clients.GO.create(context, topic, partitions)
 
     def delete(self, context, topic):
-        clients.JAVA.delete(context, topic)
+        clients.GO.delete(context, topic)
 
     def records(self, context, count, partitions, **_kinds):
         """The dataset, and beside it one input file per run of kcat."""
