@@ -4,7 +4,7 @@ use wire::Uuid;
 
 /// The file's name in a partition's folder.
 pub const PARTITION_METADATA_FILE: &str = "partition.metadata";
-/// Bytes that the file may have; Kafka's are 45.
+/// Bytes that the file may have; Kafka's are 43.
 pub const PARTITION_METADATA_BYTES_MAX: usize = 4096;
 
 /// The file is not what Kafka writes.
