@@ -7,8 +7,10 @@
 //! Chunks grow with the load: from one block, which is all that an idle partition holds, by doubling.
 //! Invariant: chunks are contiguous, all but the last are full, and the first begins at [`Tail::start`].
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::disk::{BLOCK, block_ceil, block_floor};
 use crate::memory::{Chunk, ChunkSlice};
@@ -48,6 +50,36 @@ pub struct Tail {
     starts: VecDeque<BatchStart>,
     start: u64,
     end: u64,
+    memory_bytes: usize,
+    pool: ChunkPool,
+}
+
+/// Chunks of the largest size that a core's tails use again, because the first touch of fresh memory costs more than
+/// what is written to it. A handle: clones share the chunks.
+#[derive(Clone)]
+pub struct ChunkPool {
+    free: Rc<RefCell<Vec<Chunk>>>,
+    chunks_max: usize,
+}
+
+impl ChunkPool {
+    /// An empty pool that keeps at most `bytes` of unused memory.
+    pub fn new(bytes: usize) -> Self {
+        Self { free: Rc::default(), chunks_max: bytes / CHUNK_BYTES_MAX }
+    }
+
+    fn take(&self, capacity: usize) -> Chunk {
+        let used_before = if capacity == CHUNK_BYTES_MAX { self.free.borrow_mut().pop() } else { None };
+        used_before.unwrap_or_else(|| Chunk::new(capacity))
+    }
+
+    /// Takes a chunk back, unless somebody still reads it: its memory is freed then when they are done.
+    fn give(&self, mut chunk: Chunk) {
+        let mut free = self.free.borrow_mut();
+        if chunk.capacity() == CHUNK_BYTES_MAX && free.len() < self.chunks_max && chunk.try_clear() {
+            free.push(chunk);
+        }
+    }
 }
 
 impl Tail {
@@ -55,17 +87,23 @@ impl Tail {
     ///
     /// # Panics
     /// If `block` is not what `position` leaves of a block.
-    pub fn new(position: u64, block: &[u8]) -> Self {
+    pub fn new(position: u64, block: &[u8], pool: &ChunkPool) -> Self {
         let start = block_floor(position);
         assert_eq!(start + block.len() as u64, position);
-        let mut tail = Self { chunks: VecDeque::new(), starts: VecDeque::new(), start, end: start };
+        let mut tail = Self::evicted(start, pool);
         tail.append(block);
         tail
     }
 
     /// The tail of a closed segment of `size` bytes, none of them in memory.
-    pub fn evicted(size: u64) -> Self {
-        Self { chunks: VecDeque::new(), starts: VecDeque::new(), start: size, end: size }
+    pub fn evicted(size: u64, pool: &ChunkPool) -> Self {
+        let (chunks, starts) = (VecDeque::new(), VecDeque::new());
+        Self { chunks, starts, start: size, end: size, memory_bytes: 0, pool: pool.clone() }
+    }
+
+    /// From now on takes chunks from `pool`, and gives them back to it.
+    pub fn set_pool(&mut self, pool: &ChunkPool) {
+        self.pool = pool.clone();
     }
 
     /// Position of the first byte in memory.
@@ -80,7 +118,7 @@ impl Tail {
 
     /// Bytes of memory held, written or not.
     pub fn memory_bytes(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.chunk.capacity()).sum()
+        self.memory_bytes
     }
 
     /// Appends a batch in two parts.
@@ -127,46 +165,55 @@ impl Tail {
     /// Frees at least `bytes` of memory if there is as much whose bytes the file holds (all below `filed_end`), oldest
     /// first. Returns the bytes freed.
     pub fn evict(&mut self, bytes: usize, filed_end: u64) -> usize {
-        let mut freed = 0;
-        while freed < bytes {
-            match self.chunks.front() {
-                Some(first) if first.capacity_end() <= filed_end.min(self.end) => {
-                    freed += first.chunk.capacity();
-                    self.start = first.capacity_end();
-                    self.chunks.pop_front();
-                }
-                _ => break,
-            }
+        let before = self.memory_bytes;
+        let wanted = before.saturating_sub(bytes);
+        while self.memory_bytes > wanted
+            && let Some(first) = self.chunks.pop_front_if(|first| first.capacity_end() <= filed_end.min(self.end))
+        {
+            self.start = first.capacity_end();
+            self.memory_bytes -= first.chunk.capacity();
+            self.pool.give(first.chunk);
         }
-        if freed < bytes {
-            freed += self.shrink(filed_end);
+        if self.memory_bytes > wanted {
+            self.shrink(filed_end);
         }
         while self.starts.front().is_some_and(|start| start.position < self.start) {
             self.starts.pop_front();
         }
+        before - self.memory_bytes
+    }
+
+    /// Frees all memory of a segment that is filed and takes no more appends. Returns the bytes freed.
+    pub fn evict_all(&mut self) -> usize {
+        let freed = std::mem::take(&mut self.memory_bytes);
+        for chunk in self.chunks.drain(..) {
+            self.pool.give(chunk.chunk);
+        }
+        self.starts.clear();
+        self.start = self.end;
         freed
     }
 
     /// Moves the partial last block out of a larger chunk whose other bytes are filed, or drops it when there is none.
-    fn shrink(&mut self, filed_end: u64) -> usize {
+    fn shrink(&mut self, filed_end: u64) {
         let last_block = block_floor(self.end);
         if self.chunks.len() != 1 || last_block > filed_end {
-            return 0;
+            return;
         }
         let Some(only) = self.chunks.pop_front_if(|only| only.chunk.capacity() > BLOCK || only.end() == last_block)
         else {
-            return 0;
+            return;
         };
+        self.memory_bytes = 0;
         let block = &only.chunk[(last_block - only.position) as usize..];
-        let mut kept = 0;
         if !block.is_empty() {
             let mut chunk = Chunk::new(BLOCK);
             chunk.append(block);
             self.chunks.push_back(TailChunk { position: last_block, chunk });
-            kept = BLOCK;
+            self.memory_bytes = BLOCK;
         }
         self.start = last_block;
-        only.chunk.capacity() - kept
+        self.pool.give(only.chunk);
     }
 
     fn append(&mut self, mut bytes: &[u8]) {
@@ -188,7 +235,8 @@ impl Tail {
             None => BLOCK,
         };
         let capacity = doubled.max(block_ceil(len as u64) as usize).min(CHUNK_BYTES_MAX);
-        self.chunks.push_back(TailChunk { position: self.end, chunk: Chunk::new(capacity) });
+        self.memory_bytes += capacity;
+        self.chunks.push_back(TailChunk { position: self.end, chunk: self.pool.take(capacity) });
     }
 }
 
@@ -201,7 +249,7 @@ mod tests {
     }
 
     fn filled(bytes: &[u8]) -> Tail {
-        let mut tail = Tail::new(0, &[]);
+        let mut tail = Tail::new(0, &[], &ChunkPool::new(0));
         for (index, part) in bytes.chunks(100).enumerate() {
             tail.append_batch(index as i64, [&part[..part.len() / 2], &part[part.len() / 2..]]);
         }
@@ -260,11 +308,29 @@ mod tests {
 
     #[test]
     fn a_tail_opened_in_a_block_continues_it() {
-        let mut tail = Tail::new(4100, b"abcd");
+        let mut tail = Tail::new(4100, b"abcd", &ChunkPool::new(0));
         tail.append_batch(9, [b"ef", b"g"]);
         assert_eq!(read(&tail, 4096..4103), b"abcdefg");
         assert_eq!(tail.start_at_or_below(9), Some(BatchStart { base_offset: 9, position: 4100 }));
         assert_eq!(tail.start_at_or_below(8), None);
+    }
+
+    #[test]
+    fn large_chunks_are_used_again_once_nobody_reads_them() {
+        let pool = ChunkPool::new(2 * CHUNK_BYTES_MAX);
+        let large = vec![7; 6 * CHUNK_BYTES_MAX];
+        let mut tail = Tail::new(0, &[], &pool);
+        tail.append_batch(0, [&large, &[]]);
+        let last = large.len() as u64;
+        let held = tail.slices(0..1);
+        assert_eq!(tail.evict_all(), 6 * CHUNK_BYTES_MAX);
+        assert_eq!(pool.free.borrow().len(), 2, "no more than the pool may keep, and not the one that is read");
+        assert_eq!((tail.start(), tail.end(), tail.memory_bytes()), (last, last, 0));
+        let mut other = Tail::new(0, &[], &pool);
+        other.append_batch(0, [&sample(2 * CHUNK_BYTES_MAX), &[]]);
+        assert!(pool.free.borrow().is_empty());
+        assert_eq!(read(&other, 0..5000), sample(5000));
+        assert_eq!(&*held[0], [7]);
     }
 
     #[test]

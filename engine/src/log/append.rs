@@ -46,7 +46,9 @@ impl<D: Disk> Log<D> {
         }
         let position = segment.tail.end();
         let (first, rest) = batch.patched();
+        let memory_before = segment.tail.memory_bytes();
         segment.tail.append_batch(batch.base_offset, [&first, rest]);
+        let memory_grown = segment.tail.memory_bytes() - memory_before;
         let indexed = IndexedBatch {
             last_offset: batch.last_offset,
             max_timestamp: batch.max_timestamp,
@@ -59,6 +61,8 @@ impl<D: Disk> Log<D> {
         segment.first_timestamp.get_or_insert(batch.max_timestamp);
         segment.first_append_ms.get_or_insert(now_ms);
         let placed = Placed { segment_base: segment.base_offset, position, len: batch.bytes.len(), rolled };
+        self.memory_bytes += memory_grown;
+        self.size_bytes += batch.bytes.len() as u64;
         self.epochs.assign(batch.leader_epoch, batch.base_offset);
         placed
     }
@@ -96,9 +100,9 @@ impl<D: Disk> Log<D> {
         } else {
             // Only a follower's log has such a gap: an empty segment leaves no trace but maybe its file.
             let empty = self.segments.pop_back();
-            self.doomed.extend(empty);
+            self.doomed.extend(empty.map(|empty| empty.files));
         }
-        self.segments.push_back(Segment::empty(files));
+        self.segments.push_back(Segment::empty(files, &self.pool));
     }
 
     /// As Kafka's `LogSegment.shouldRoll` decides it.

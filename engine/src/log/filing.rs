@@ -174,7 +174,7 @@ impl<D: Disk> Log<D> {
         if self.filing_in_flight {
             return None;
         }
-        let index = self.segments.iter().position(|segment| segment.stage != Stage::Closed)?;
+        let index = self.first_open();
         if self.segments[index].rewrite_after.is_some_and(|offset| offset > self.flushed_end) {
             return None;
         }

@@ -19,7 +19,7 @@ use crate::partition_metadata::{self, PARTITION_METADATA_BYTES_MAX, PARTITION_ME
 use crate::producer_snapshot::{self, SNAPSHOT_BYTES_MAX};
 use crate::segment::names::{FileKind, deleted_folder_name, file_name, folder_name, is_deleted_file, parse_file_name};
 use crate::segment::{Indexes, SegmentFiles};
-use crate::tail::Tail;
+use crate::tail::{ChunkPool, Tail};
 
 /// Bytes of a `leader-epoch-checkpoint` file at most: those of some hundred thousand leaders.
 const LEADER_EPOCH_BYTES_MAX: usize = 8 << 20;
@@ -77,6 +77,8 @@ impl<D: Disk> Log<D> {
         let found = log.list_and_clean().await?;
         log.epochs = log.read_epochs().await?;
         log.open_segments(&found, trusted).await?;
+        log.size_bytes = log.segments.iter().map(Segment::size).sum();
+        log.memory_bytes = log.active().tail.memory_bytes();
         log.log_start = trusted.log_start.max(log.segments[0].base_offset).min(log.log_end());
         log.flushed_end = log.log_end();
         // Recovery leaves nothing to replay.
@@ -120,7 +122,9 @@ impl<D: Disk> Log<D> {
     }
 
     fn new(disk: &D, dir: Rc<Path>, topic: &str, key: TopicPartitionId, config: LogConfig) -> Self {
-        let first = Segment::empty(SegmentFiles::new(disk, &dir, 0));
+        // A log that belongs to no store keeps no unused memory.
+        let pool = ChunkPool::new(0);
+        let first = Segment::empty(SegmentFiles::new(disk, &dir, 0), &pool);
         Self {
             disk: disk.clone(),
             dir,
@@ -129,6 +133,9 @@ impl<D: Disk> Log<D> {
             config,
             segments: VecDeque::from([first]),
             doomed: VecDeque::new(),
+            size_bytes: 0,
+            memory_bytes: 0,
+            pool,
             log_start: 0,
             flushed_end: 0,
             epochs: LeaderEpochs::default(),
@@ -185,7 +192,7 @@ impl<D: Disk> Log<D> {
         let logs = found.iter().filter(|((_, kind), _)| *kind == FileKind::Log);
         let logs: Vec<(i64, u64)> = logs.map(|((base_offset, _), size)| (*base_offset, *size)).collect();
         let Some(((active_base, active_size), earlier)) = logs.split_last() else {
-            self.segments = VecDeque::from([Segment::empty(self.files(trusted.log_start))]);
+            self.segments = VecDeque::from([Segment::empty(self.files(trusted.log_start), &self.pool)]);
             return Ok(());
         };
         self.segments.clear();
@@ -194,7 +201,7 @@ impl<D: Disk> Log<D> {
             let files = self.files(*base_offset);
             if *size == 0 {
                 // Its first bytes never came, or recovery cut them off.
-                self.doomed.push_back(Segment::empty(files));
+                self.doomed.push_back(files);
                 continue;
             }
             let lens = [FileKind::OffsetIndex, FileKind::TimeIndex].map(|kind| found.get(&(*base_offset, kind)));
@@ -219,9 +226,9 @@ impl<D: Disk> Log<D> {
             && let [Some(offset_bytes), Some(time_bytes)] = index_lens
             && let Some(largest) = files.read_largest_timestamp((*offset_bytes, *time_bytes)).await?
         {
-            return Ok(Segment::closed(files, end_offset, size, largest));
+            return Ok(Segment { largest, ..Segment::closed(files, end_offset, size, &self.pool) });
         }
-        let segment = Segment::closed(Rc::clone(&files), end_offset, size, None);
+        let segment = Segment::closed(Rc::clone(&files), end_offset, size, &self.pool);
         let (mut indexes, _) = self.catch_up(&segment).await?;
         indexes.finish();
         files.write_indexes(&indexes).await?;
@@ -231,11 +238,11 @@ impl<D: Disk> Log<D> {
     async fn open_active(&mut self, base_offset: i64, size: u64) -> Result<Segment<D>, EngineError> {
         let files = self.files(base_offset);
         if size == 0 {
-            return Ok(Segment::empty(files));
+            return Ok(Segment::empty(files, &self.pool));
         }
         let path = files.path(FileKind::Log);
         let file = files.writer().await?;
-        let mut segment = Segment::closed(Rc::clone(&files), i64::MAX, size, None);
+        let mut segment = Segment::closed(Rc::clone(&files), i64::MAX, size, &self.pool);
         let (indexes, last) = self.catch_up(&segment).await?;
         let Some(last) = last else {
             return Err(EngineError::corrupted(&path, 0, "the segment holds no batch"));
@@ -251,7 +258,7 @@ impl<D: Disk> Log<D> {
         segment.stage = Stage::Active;
         segment.end_offset = last.last_offset() + 1;
         segment.filed_mark = Mark { segment_base: base_offset, position: size, offset: segment.end_offset };
-        segment.tail = Tail::new(size, &block);
+        segment.tail = Tail::new(size, &block, &self.pool);
         segment.indexes = Some(Rc::new(indexes));
         Ok(segment)
     }

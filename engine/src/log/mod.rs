@@ -36,13 +36,14 @@ use crate::disk::Disk;
 use crate::leader_epochs::LeaderEpochs;
 use crate::producer_snapshot::ProducerEntry;
 use crate::segment::SegmentFiles;
+use crate::tail::ChunkPool;
 
 pub use append::Placed;
 pub use filing::{FILING_BYTES_MIN, FilingDone, FilingJob};
 pub use lifecycle::Trusted;
 pub use read::{Read, ReadError, ReadJob};
 pub use removal::RemovalJob;
-use segment::Segment;
+use segment::{Segment, Stage};
 pub use sync::{SyncPlan, Synced};
 pub use timestamps::{FoundTimestamp, Lookup};
 
@@ -97,7 +98,10 @@ pub struct Log<D: Disk> {
     config: LogConfig,
     segments: VecDeque<Segment<D>>,
     /// Segments that are gone for readers and wait for their removal.
-    doomed: VecDeque<Segment<D>>,
+    doomed: VecDeque<Rc<SegmentFiles<D>>>,
+    size_bytes: u64,
+    memory_bytes: usize,
+    pool: ChunkPool,
     log_start: i64,
     flushed_end: i64,
     epochs: LeaderEpochs,
@@ -163,7 +167,7 @@ impl<D: Disk> Log<D> {
 
     /// Bytes of all segments that readers can see.
     pub fn size_bytes(&self) -> u64 {
-        self.segments.iter().map(Segment::size).sum()
+        self.size_bytes
     }
 
     /// How many segments readers can see.
@@ -183,24 +187,36 @@ impl<D: Disk> Log<D> {
 
     /// Bytes of memory that the tails hold.
     pub fn memory_bytes(&self) -> usize {
-        self.segments.iter().map(|segment| segment.tail.memory_bytes()).sum()
+        self.memory_bytes
     }
 
     /// Bytes that are in memory only, of the files' point of view.
     pub fn unfiled_bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.size() - segment.filed_end).sum()
+        self.not_closed().map(|segment| segment.size() - segment.filed_end).sum()
     }
 
     /// Frees at least `bytes` of memory if the files hold as much, oldest first. Returns the bytes freed.
     pub fn evict(&mut self, bytes: usize) -> usize {
+        // Eviction goes from the oldest on, so that what is in memory are the last segments.
+        let in_memory = |segment: &&Segment<D>| segment.stage != Stage::Closed || segment.tail.memory_bytes() > 0;
+        let first = self.segments.len() - self.segments.iter().rev().take_while(in_memory).count();
         let mut freed = 0;
-        for segment in &mut self.segments {
+        for segment in self.segments.range_mut(first..) {
             if freed >= bytes {
                 break;
             }
             freed += segment.evict(bytes - freed);
         }
+        self.memory_bytes -= freed;
         freed
+    }
+
+    /// From now on the tails' memory comes from `pool`, which a core's logs share.
+    pub fn set_chunk_pool(&mut self, pool: &ChunkPool) {
+        self.pool = pool.clone();
+        for segment in &mut self.segments {
+            segment.tail.set_pool(pool);
+        }
     }
 
     /// The newest producer state that was found at the start: the shard loads it, and replays what follows its offset.
@@ -217,6 +233,16 @@ impl<D: Disk> Log<D> {
     /// Where the log ends.
     pub fn end_mark(&self) -> Mark {
         self.active().end_mark()
+    }
+
+    /// Index of the first segment that is not closed: those are the last ones.
+    fn first_open(&self) -> usize {
+        let open = self.segments.iter().rev().take_while(|segment| segment.stage != Stage::Closed);
+        self.segments.len() - open.count()
+    }
+
+    fn not_closed(&self) -> impl Iterator<Item = &Segment<D>> {
+        self.segments.range(self.first_open()..)
     }
 
     fn active(&self) -> &Segment<D> {

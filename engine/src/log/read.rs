@@ -61,7 +61,7 @@ impl<D: Disk> ReadJob<D> {
         let mut len = window_bytes(&self.wanted);
         loop {
             let pieces = self.view.read(from, len).await?;
-            match select(&pieces, from, &self.wanted, &path)? {
+            match select(&pieces, from, &self.wanted, &path, |_| None)? {
                 Selected::Range(range) if is_cut_short(&range, from, &pieces, &self.wanted, self.view.size()) => {
                     from = range.start;
                 }
@@ -145,7 +145,7 @@ impl<D: Disk> Segment<D> {
         loop {
             let end = from.saturating_add(len).min(self.size());
             let pieces = Pieces::new(from, self.tail.slices(from..end).into_iter().map(Bytes::from).collect());
-            match select(&pieces, from, wanted, &path)? {
+            match select(&pieces, from, wanted, &path, |limit| self.known_start(limit, wanted))? {
                 Selected::Range(range) if is_cut_short(&range, from, &pieces, wanted, self.size()) => {
                     from = range.start;
                 }
@@ -157,5 +157,12 @@ impl<D: Disk> Segment<D> {
                 }
             }
         }
+    }
+
+    /// The last batch start in memory that begins at or below `limit` and below the reader's end offset.
+    fn known_start(&self, limit: u64, wanted: &Wanted) -> Option<u64> {
+        let by_position = self.tail.start_before(limit)?;
+        let by_offset = self.tail.start_at_or_below(wanted.end_offset - 1)?;
+        Some(by_position.position.min(by_offset.position))
     }
 }

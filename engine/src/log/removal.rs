@@ -105,10 +105,13 @@ impl<D: Disk> Log<D> {
             && self.segments[0].stage == Stage::Closed
             && self.segments[0].base_offset < self.checkpointed_base
         {
-            let first = self.segments.pop_front();
-            self.doomed.extend(first);
+            if let Some(first) = self.segments.pop_front() {
+                self.size_bytes -= first.size();
+                self.memory_bytes -= first.tail.memory_bytes();
+                self.doomed.push_back(first.files);
+            }
         }
-        let files = self.doomed.pop_front()?.files;
+        let files = self.doomed.pop_front()?;
         self.resident.borrow_mut().retain(|other| !Rc::ptr_eq(other, &files));
         self.snapshots.retain(|offset| *offset != files.base_offset());
         Some(RemovalJob {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::append::Mark;
 use crate::disk::Disk;
 use crate::segment::{Indexes, SegmentFiles, SegmentView, TimeEntry};
-use crate::tail::Tail;
+use crate::tail::{ChunkPool, Tail};
 
 /// How far a segment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +47,13 @@ pub(super) struct Segment<D: Disk> {
 
 impl<D: Disk> Segment<D> {
     /// An empty active segment, whose file does not exist yet.
-    pub(super) fn empty(files: Rc<SegmentFiles<D>>) -> Self {
+    pub(super) fn empty(files: Rc<SegmentFiles<D>>, pool: &ChunkPool) -> Self {
         let base_offset = files.base_offset();
         Self {
             base_offset,
             end_offset: base_offset,
             stage: Stage::Active,
-            tail: Tail::new(0, &[]),
+            tail: Tail::evicted(0, pool),
             filed_end: 0,
             rewrite_after: None,
             filed_mark: Mark { segment_base: base_offset, position: 0, offset: base_offset },
@@ -68,17 +68,16 @@ impl<D: Disk> Segment<D> {
     }
 
     /// A closed segment of `size` bytes, as found at the start.
-    pub(super) fn closed(files: Rc<SegmentFiles<D>>, end_offset: i64, size: u64, largest: Option<TimeEntry>) -> Self {
+    pub(super) fn closed(files: Rc<SegmentFiles<D>>, end_offset: i64, size: u64, pool: &ChunkPool) -> Self {
         Self {
             end_offset,
             stage: Stage::Closed,
-            tail: Tail::evicted(size),
+            tail: Tail::evicted(size, pool),
             filed_end: size,
             filed_mark: Mark { segment_base: files.base_offset(), position: size, offset: end_offset },
             allocated_end: size,
             indexes: None,
-            largest,
-            ..Self::empty(files)
+            ..Self::empty(files, pool)
         }
     }
 
@@ -105,8 +104,6 @@ impl<D: Disk> Segment<D> {
         if freed >= bytes || self.stage != Stage::Closed {
             return freed;
         }
-        let rest = self.tail.memory_bytes();
-        self.tail = Tail::evicted(self.size());
-        freed + rest
+        freed + self.tail.evict_all()
     }
 }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use wire::TopicPartitionId;
 
 use super::Log;
-use super::segment::Stage;
 use crate::append::Mark;
 use crate::disk::{Disk, File};
 use crate::error::EngineError;
@@ -65,7 +64,7 @@ impl<D: Disk> SyncPlan<D> {
 impl<D: Disk> Log<D> {
     /// What to sync so that all that is filed now is on stable storage.
     pub fn sync_plan(&self) -> SyncPlan<D> {
-        let unsynced = self.segments.iter().filter(|segment| segment.unsynced.is_some());
+        let unsynced = self.not_closed().filter(|segment| segment.unsynced.is_some());
         SyncPlan {
             key: self.key,
             mark: self.filed_mark(),
@@ -78,7 +77,8 @@ impl<D: Disk> Log<D> {
 
     /// Notes that a plan was carried out.
     pub fn handle_synced(&mut self, synced: &Synced) {
-        for segment in &mut self.segments {
+        let first = self.first_open();
+        for segment in self.segments.range_mut(first..) {
             segment.unsynced.take_if(|filing| *filing <= synced.filings);
         }
     }
@@ -92,7 +92,6 @@ impl<D: Disk> Log<D> {
     /// All below is in the segments' files, though maybe not synced yet. A batch boundary; never in a segment behind
     /// one that is not closed.
     pub fn filed_mark(&self) -> Mark {
-        let first = self.segments.iter().find(|segment| segment.stage != Stage::Closed);
-        first.unwrap_or_else(|| self.active()).filed_mark
+        self.segments[self.first_open()].filed_mark
     }
 }

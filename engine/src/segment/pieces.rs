@@ -39,7 +39,7 @@ impl Pieces {
     /// If it is not all here.
     pub fn slice(&self, range: Range<u64>) -> Vec<Bytes> {
         assert!(range.start >= self.start && range.end <= self.end, "{range:?} of {}..{}", self.start, self.end);
-        self.overlapping(range).collect()
+        self.overlapping(range).map(|(part, range)| part.slice(range)).collect()
     }
 
     /// The bytes of a range in one piece: copied only when they lie in several.
@@ -62,22 +62,22 @@ impl Pieces {
         }
         let mut header = [0; HEADER_BYTES];
         let mut filled = 0;
-        for part in self.overlapping(position..position + HEADER_BYTES as u64) {
-            header[filled..filled + part.len()].copy_from_slice(&part);
-            filled += part.len();
+        for (part, range) in self.overlapping(position..position + HEADER_BYTES as u64) {
+            header[filled..filled + range.len()].copy_from_slice(&part[range.clone()]);
+            filled += range.len();
         }
         let parsed = BatchHeader::parse(&header);
         parsed.map(Some).map_err(|error| EngineError::corrupted(path, position, error.to_string()))
     }
 
-    fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = Bytes> {
+    /// The parts that a range of positions lies in, and where in them.
+    fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = (&Bytes, Range<usize>)> {
         let mut at = self.start;
         self.parts.iter().filter_map(move |part| {
-            let from = range.start.max(at);
-            let to = range.end.min(at + part.len() as u64);
-            let slice = (from < to).then(|| part.slice((from - at) as usize..(to - at) as usize));
+            let start = at;
             at += part.len() as u64;
-            slice
+            let (from, to) = (range.start.max(start), range.end.min(at));
+            (from < to).then(|| (part, (from - start) as usize..(to - start) as usize))
         })
     }
 }
@@ -109,11 +109,18 @@ pub enum Selected {
     },
 }
 
-/// Selects batches from `from` on, which is a batch's start at or before the wanted one.
+/// Selects batches from `from` on, which is a batch's start at or before the wanted one. `known_start` may know the start
+/// of a batch that begins at or below a position and below the end offset: what lies before it need not be walked over.
 ///
 /// # Errors
 /// A header is none.
-pub fn select(pieces: &Pieces, from: u64, wanted: &Wanted, path: &Path) -> Result<Selected, EngineError> {
+pub fn select(
+    pieces: &Pieces,
+    from: u64,
+    wanted: &Wanted,
+    path: &Path,
+    known_start: impl FnOnce(u64) -> Option<u64>,
+) -> Result<Selected, EngineError> {
     let mut position = from;
     let first = loop {
         let Some(header) = pieces.header(position, path)? else {
@@ -132,6 +139,8 @@ pub fn select(pieces: &Pieces, from: u64, wanted: &Wanted, path: &Path) -> Resul
     if position > pieces.end() {
         return Ok(Selected::Missing { position: start, len: first.size() as u64 });
     }
+    let limit = start.saturating_add(wanted.max_bytes as u64).min(pieces.end());
+    position = known_start(limit).map_or(position, |known| known.max(position));
     while let Some(header) = pieces.header(position, path)? {
         let end = position + header.size() as u64;
         if header.base_offset >= wanted.end_offset || end > pieces.end() || end - start > wanted.max_bytes as u64 {

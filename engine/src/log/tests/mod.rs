@@ -107,10 +107,20 @@ impl Tested {
         let placed = self.log.append(&batch, now_ms);
         assert_eq!(bytes_of(&self.log.slices(&placed)), bytes, "the tail holds the batch, patched");
         self.log.set_flushed_end(last_offset + 1);
+        self.check_counters();
         let records = timestamps.iter().enumerate().map(|(at, time)| (base_offset + at as i64, *time)).collect();
         let segment_base = placed.segment_base;
         self.stored.push(Stored { bytes, base_offset, last_offset, records, leader_epoch, segment_base });
         placed
+    }
+
+    /// What is counted along the way is what counting it anew gives.
+    fn check_counters(&self) {
+        let segments = &self.log.segments;
+        assert_eq!(self.log.size_bytes(), segments.iter().map(Segment::size).sum::<u64>());
+        assert_eq!(self.log.memory_bytes(), segments.iter().map(|segment| segment.tail.memory_bytes()).sum::<usize>());
+        let unfiled = segments.iter().map(|segment| segment.size() - segment.filed_end).sum::<u64>();
+        assert_eq!(self.log.unfiled_bytes(), unfiled);
     }
 
     /// Appends a batch of random size, time and epoch.
