@@ -51,7 +51,7 @@ impl Commit {
         for topic in self.request.topics {
             let partitions = topic.partitions.iter().map(|partition| OffsetCommitResponsePartition {
                 partition_index: partition.partition_index,
-                error_code: error_of(partition) as i16,
+                error_code: error_of(partition).code(),
             });
             let is_same =
                 |known: &&mut OffsetCommitResponseTopic| known.name == topic.name && known.topic_id == topic.topic_id;
@@ -135,8 +135,8 @@ impl Group {
 /// Turns the response around when the offsets could not be persisted: partitions that had passed fail now.
 pub(super) fn commit_failed(response: &mut OffsetCommitResponse, error: ErrorCode) {
     for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        if partition.error_code == ErrorCode::None as i16 {
-            partition.error_code = error as i16;
+        if partition.error_code == ErrorCode::None.code() {
+            partition.error_code = error.code();
         }
     }
 }

@@ -52,7 +52,7 @@ impl Group {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in topic.partitions {
                 let partition_index = partition.partition_index;
-                partitions.push(OffsetDeleteResponsePartition { partition_index, error_code: error as i16 });
+                partitions.push(OffsetDeleteResponsePartition { partition_index, error_code: error.code() });
                 if !is_subscribed && self.offsets.get(&topic.name, partition_index).is_some() {
                     records.push(GroupRecord::offset_tombstone(&topic.name, partition_index));
                 }
@@ -101,5 +101,5 @@ impl Group {
 
 /// An OffsetDelete that failed as a whole.
 pub(super) fn offset_delete_error(error: ErrorCode) -> OffsetDeleteResponse {
-    OffsetDeleteResponse { error_code: error as i16, ..OffsetDeleteResponse::default() }
+    OffsetDeleteResponse { error_code: error.code(), ..OffsetDeleteResponse::default() }
 }

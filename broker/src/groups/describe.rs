@@ -46,7 +46,7 @@ impl Group {
 pub(super) fn describe_missing(group_id: String, version: i16) -> DescribedGroup {
     let is_error = version >= GROUP_ID_NOT_FOUND_VERSION;
     DescribedGroup {
-        error_code: if is_error { ErrorCode::GroupIdNotFound } else { ErrorCode::None } as i16,
+        error_code: if is_error { ErrorCode::GroupIdNotFound } else { ErrorCode::None }.code(),
         error_message: is_error.then(|| format!("Group {group_id} not found.")),
         group_id,
         group_state: DEAD.to_owned(),
@@ -56,5 +56,5 @@ pub(super) fn describe_missing(group_id: String, version: i16) -> DescribedGroup
 
 /// The description of a group that cannot be asked.
 pub(super) fn describe_error(group_id: String, error: ErrorCode) -> DescribedGroup {
-    DescribedGroup { error_code: error as i16, group_id, ..DescribedGroup::default() }
+    DescribedGroup { error_code: error.code(), group_id, ..DescribedGroup::default() }
 }

@@ -110,14 +110,14 @@ impl Groups {
                 .with_group(now_ms, &request.group_id, |group, _| group.heartbeat(now_ms, &request))
                 .unwrap_or(Err(ErrorCode::UnknownMemberId)),
         };
-        let error_code = outcome.err().unwrap_or(ErrorCode::None) as i16;
+        let error_code = outcome.err().unwrap_or(ErrorCode::None).code();
         self.outbox.respond(token, HeartbeatResponse { error_code, ..HeartbeatResponse::default() });
     }
 
     fn leave(&mut self, now_ms: i64, token: Token, request: LeaveGroupRequest, version: i16) {
         let group_id = request.group_id.clone();
         let response = match self.partition_of_named(&group_id) {
-            Err(error) => LeaveGroupResponse { error_code: error as i16, ..LeaveGroupResponse::default() },
+            Err(error) => LeaveGroupResponse { error_code: error.code(), ..LeaveGroupResponse::default() },
             Ok(_) => {
                 let members = leaving_members(request, version);
                 let unknown = |member| member_response(member, ErrorCode::UnknownMemberId);
@@ -172,7 +172,7 @@ impl Groups {
     fn list(&mut self, token: Token, request: &ListGroupsRequest) {
         let is_loading = self.partitions.values().any(|&availability| availability == Availability::Loading);
         let response = if is_loading {
-            let error_code = ErrorCode::CoordinatorLoadInProgress as i16;
+            let error_code = ErrorCode::CoordinatorLoadInProgress.code();
             ListGroupsResponse { error_code, ..ListGroupsResponse::default() }
         } else {
             let groups = self.groups.values().filter_map(|group| group.list(request)).collect();
@@ -187,7 +187,7 @@ impl Groups {
             found.unwrap_or(Err(ErrorCode::GroupIdNotFound))
         });
         if let Err(error) = outcome {
-            let error_code = error as i16;
+            let error_code = error.code();
             self.outbox.respond(token, DeletableGroupResult { group_id, error_code });
         }
     }

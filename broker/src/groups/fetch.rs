@@ -3,12 +3,14 @@
 //! there too. Without transactions every offset is stable, so `require_stable` changes nothing.
 //! Deviations: none.   Versions: v2 null asks for all topics; v8 several groups; v10 topic ids.
 //!
-//! Groups live on several cores: [`split`] a request into one question a group, and [`merge`] the answers.
+//! Groups live on several cores: a request is [`split`] into one question a group, and the answers are [`merge`]d.
+
+use std::collections::BTreeMap;
 
 use wire::ErrorCode;
 use wire::api::k09_offset_fetch::{
-    OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
-    OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics, OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
 use wire::api::{OffsetFetchRequest, OffsetFetchResponse};
 
@@ -24,12 +26,12 @@ const NO_OFFSET: i64 = -1;
 const NO_LEADER_EPOCH: i32 = -1;
 
 /// One question for each group of a request.
-pub fn split(request: OffsetFetchRequest, version: i16) -> Vec<OffsetFetchRequestGroup> {
+pub(super) fn split(request: OffsetFetchRequest, version: i16) -> Vec<OffsetFetchRequestGroup> {
     if version >= GROUPS_VERSION {
         return request.groups;
     }
     let topics = request.topics.map(|topics| {
-        let topic = |topic: wire::api::k09_offset_fetch::OffsetFetchRequestTopic| OffsetFetchRequestTopics {
+        let topic = |topic: OffsetFetchRequestTopic| OffsetFetchRequestTopics {
             name: topic.name,
             partition_indexes: topic.partition_indexes,
             ..OffsetFetchRequestTopics::default()
@@ -40,7 +42,7 @@ pub fn split(request: OffsetFetchRequest, version: i16) -> Vec<OffsetFetchReques
 }
 
 /// The response in the request's version, out of the answers for its groups in their order. Up to v7 there is one.
-pub fn merge(version: i16, mut groups: Vec<OffsetFetchResponseGroup>) -> OffsetFetchResponse {
+pub(super) fn merge(version: i16, mut groups: Vec<OffsetFetchResponseGroup>) -> OffsetFetchResponse {
     if version >= GROUPS_VERSION {
         return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
     }
@@ -65,12 +67,12 @@ fn single_group_partition(partition: OffsetFetchResponsePartitions) -> OffsetFet
 /// A group's answer when it cannot be asked. In v1 the error stands with each partition.
 pub(super) fn refuse(request: OffsetFetchRequestGroup, version: i16, error: ErrorCode) -> OffsetFetchResponseGroup {
     if version >= TOP_LEVEL_ERROR_VERSION {
-        let error_code = error as i16;
+        let error_code = error.code();
         return OffsetFetchResponseGroup { group_id: request.group_id, error_code, ..Default::default() };
     }
     let mut response = answer(None, request);
     for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        partition.error_code = error as i16;
+        partition.error_code = error.code();
     }
     response
 }
@@ -97,7 +99,7 @@ fn answer_topic(group: Option<&Group>, topic: OffsetFetchRequestTopics) -> Offse
 }
 
 fn all_topics(group: &Group) -> Vec<OffsetFetchResponseTopics> {
-    let topic = |(name, partitions): (&str, &std::collections::BTreeMap<i32, CommittedOffset>)| {
+    let topic = |(name, partitions): (&str, &BTreeMap<i32, CommittedOffset>)| {
         let answered = partitions.iter().map(|(&partition, committed)| answer_partition(partition, Some(committed)));
         OffsetFetchResponseTopics {
             name: name.to_owned(),
@@ -114,6 +116,6 @@ fn answer_partition(partition: i32, committed: Option<&CommittedOffset>) -> Offs
         committed_offset: committed.map_or(NO_OFFSET, |committed| committed.offset),
         committed_leader_epoch: committed.map_or(NO_LEADER_EPOCH, |committed| committed.leader_epoch),
         metadata: Some(committed.map_or_else(String::new, |committed| committed.metadata.clone())),
-        error_code: ErrorCode::None as i16,
+        error_code: ErrorCode::None.code(),
     }
 }

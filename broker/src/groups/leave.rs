@@ -27,7 +27,7 @@ pub(super) fn leave_response(version: i16, members: Vec<MemberResponse>) -> Leav
     if version >= MEMBERS_VERSION {
         return LeaveGroupResponse { members, ..LeaveGroupResponse::default() };
     }
-    let error_code = members.first().map_or(ErrorCode::None as i16, |member| member.error_code);
+    let error_code = members.first().map_or(ErrorCode::None.code(), |member| member.error_code);
     LeaveGroupResponse { error_code, ..LeaveGroupResponse::default() }
 }
 
@@ -36,7 +36,7 @@ pub(super) fn member_response(member: MemberIdentity, error: ErrorCode) -> Membe
     MemberResponse {
         member_id: member.member_id,
         group_instance_id: member.group_instance_id,
-        error_code: error as i16,
+        error_code: error.code(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Taking over and giving up partitions of `__consumer_offsets`.
 
+use std::sync::Arc;
+
 use wire::ErrorCode;
 use wire::batch::{self, BatchError};
 use wire::codec::DecodeError;
@@ -139,7 +141,7 @@ impl Groups {
         }
     }
 
-    fn group_ids_in(&self, offsets_partition: i32) -> Vec<std::sync::Arc<str>> {
+    fn group_ids_in(&self, offsets_partition: i32) -> Vec<Arc<str>> {
         let ours = self.groups.values().filter(|group| group.offsets_partition == offsets_partition);
         ours.map(|group| group.id.clone()).collect()
     }

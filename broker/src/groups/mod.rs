@@ -38,19 +38,20 @@ mod records;
 mod request;
 mod static_member;
 mod sync;
+mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wire::ErrorCode;
 
-pub use fetch::{merge, split};
 use group::Group;
 pub use load::{LoadError, partition_for};
 pub use outbox::WriteId;
 use outbox::{Outbox, PendingWrite, Then, Turn};
 use records::GroupRecord;
 pub use request::{GroupRequest, GroupResponse};
+pub use topics::offset_fetch_response;
 
 use crate::Token;
 use crate::config::BrokerConfig;

@@ -50,7 +50,7 @@ impl Answer {
                 out.respond(token, response);
             }
             Answer::DeleteGroup { token, group_id } => {
-                let error_code = outcome.err().unwrap_or(ErrorCode::None) as i16;
+                let error_code = outcome.err().unwrap_or(ErrorCode::None).code();
                 out.respond(token, DeletableGroupResult { group_id, error_code });
             }
             Answer::DeleteOffsets { token, response } => match outcome {

@@ -247,10 +247,10 @@ impl Group {
 
 /// A JoinGroup that failed.
 pub(super) fn join_error(member_id: &str, error: ErrorCode) -> JoinGroupResponse {
-    JoinGroupResponse { error_code: error as i16, member_id: member_id.to_owned(), ..JoinGroupResponse::default() }
+    JoinGroupResponse { error_code: error.code(), member_id: member_id.to_owned(), ..JoinGroupResponse::default() }
 }
 
 /// A SyncGroup that failed.
 pub(super) fn sync_error(error: ErrorCode) -> SyncGroupResponse {
-    SyncGroupResponse { error_code: error as i16, ..SyncGroupResponse::default() }
+    SyncGroupResponse { error_code: error.code(), ..SyncGroupResponse::default() }
 }

@@ -36,7 +36,7 @@ pub enum GroupRequest {
         /// Its version.
         version: i16,
     },
-    /// See [`OffsetCommitRequest`].
+    /// See [`GroupRequest::offset_commit`].
     OffsetCommit {
         /// The request, with those partitions only that exist; topics have their names, and their ids where known.
         request: OffsetCommitRequest,
@@ -45,8 +45,7 @@ pub enum GroupRequest {
         /// What is to be answered for the other partitions.
         refused: Vec<OffsetCommitResponseTopic>,
     },
-    /// One group of an OffsetFetch: see [`super::split`]. Topics have their names, and their ids in v10. The answer to
-    /// "all topics" has names only.
+    /// One group of an OffsetFetch: see [`GroupRequest::offset_fetches`]. The answer to "all topics" has names only.
     OffsetFetch {
         /// The group and its topics.
         request: OffsetFetchRequestGroup,
@@ -67,7 +66,7 @@ pub enum GroupRequest {
         /// The group.
         group_id: String,
     },
-    /// See [`OffsetDeleteRequest`].
+    /// See [`GroupRequest::offset_delete`].
     OffsetDelete {
         /// The request, with those partitions only that exist.
         request: OffsetDeleteRequest,
@@ -103,7 +102,7 @@ responses! {
     LeaveGroup(LeaveGroupResponse),
     /// See [`OffsetCommitResponse`].
     OffsetCommit(OffsetCommitResponse),
-    /// One group's part: see [`super::merge`].
+    /// One group's part: see [`super::offset_fetch_response`].
     OffsetFetch(OffsetFetchResponseGroup),
     /// One group's part.
     DescribeGroups(DescribedGroup),
