@@ -8,13 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import full_disk, groups, kill, roundtrip, scenarios, storage, tools
+from . import full_disk, groups, kill, roundtrip, scenarios, selftest, storage, tools
 from .broker import PARTITA_COMMAND, BrokerFailed, Kafka, Partita, Remote
 from .runner import Context, Options, run_all
 
 RECORDS = 100_000
 RECORDS_QUICK = 10_000
-TESTS = [roundtrip.tests, scenarios.tests, groups.tests, roundtrip.matrix, tools.tests, storage.tests, kill.tests, full_disk.tests]
+TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, roundtrip.matrix, tools.tests, storage.tests, kill.tests,
+         full_disk.tests]
 
 
 def arguments():
