@@ -255,12 +255,23 @@ impl Groups {
                 self.apply(&group_id, offsets_partition, record);
             }
         }
-        self.with_group(now_ms, &group_id, |group, turn| match then {
-            Then::Assign { generation, assignments } => group.assigned(turn, generation, assignments, outcome),
-            Then::ReplaceStatic(replaced) => group.static_member_persisted(turn, *replaced, outcome),
+        match then {
+            // The group itself may be gone with this write.
+            Then::Answer(answer) => answer.send(&mut self.outbox, outcome),
+            Then::Assign { generation, assignments } => {
+                self.with_group(now_ms, &group_id, |group, turn| {
+                    group.assigned(turn, generation, assignments, outcome);
+                });
+            }
+            Then::ReplaceStatic(replaced) => {
+                self.with_group(now_ms, &group_id, |group, turn| {
+                    group.static_member_persisted(turn, *replaced, outcome);
+                });
+            }
             Then::Nothing => {}
-            Then::Answer(answer) => answer.send(turn.out, outcome),
-        });
+        }
+        // A group that was only there for this write goes with it.
+        self.with_group(now_ms, &group_id, |_, _| ());
     }
 
     /// A record of the running coordinator is durable. Members' generations are in memory already.

@@ -33,7 +33,8 @@ impl GroupRecord {
         GroupRecord::Offset { topic: topic.to_owned(), partition, committed: None }
     }
 
-    fn to_bytes(&self, group: &str) -> (Vec<u8>, Option<Vec<u8>>) {
+    /// Its key and value; a tombstone has none.
+    pub fn to_bytes(&self, group: &str) -> (Vec<u8>, Option<Vec<u8>>) {
         let group = group.to_owned();
         match self {
             GroupRecord::Offset { topic, partition, committed } => {
