@@ -27,7 +27,6 @@ pub struct Placed {
 
 impl<D: Disk> Log<D> {
     /// Appends a checked batch: base offset and leader epoch are patched while it is copied, once, into the tail.
-    /// [`Log::slices`] gives the bytes as they are stored.
     ///
     /// # Panics
     /// If the batch's offsets are not behind those in the log.
@@ -65,16 +64,6 @@ impl<D: Disk> Log<D> {
         self.size_bytes += batch.bytes.len() as u64;
         self.epochs.assign(batch.leader_epoch, batch.base_offset);
         placed
-    }
-
-    /// The bytes of an appended batch in the tail's own memory.
-    ///
-    /// # Panics
-    /// If they are not in memory any more: ask before anything else changes the log.
-    pub fn slices(&self, placed: &Placed) -> Vec<ChunkSlice> {
-        let index = self.segments.binary_search_by_key(&placed.segment_base, |segment| segment.base_offset);
-        let segment = &self.segments[index.expect("the segment of an appended batch is there")];
-        segment.tail.slices(placed.position..placed.position + placed.len as u64)
     }
 
     /// The bytes with which the active segment's last block begins, if the file holds them already, and where the

@@ -5,9 +5,9 @@
 //! what it needs; its owner awaits `perform` and hands the outcome back with the `handle_*` method of the same name.
 //! At most one filing is in flight; reads, syncs and removals may run beside it.
 //!
-//! Appended bytes are in memory only: whoever appends journals them before it acknowledges them, reading them back with
-//! [`Log::slices`]. Filing (`filing.rs`) moves them to the segment's file without making them durable; a sync plan does
-//! that, and says up to where.
+//! Appended bytes are in memory only: whoever appends journals the same bytes (`AppendBatch::patched`) before it
+//! acknowledges them. Filing (`filing.rs`) moves them to the segment's file without making them durable; a sync plan
+//! does that, and says up to where.
 //!
 //! Invariants: there is always an active segment, the last one; segments before it are closing or closed and never
 //! change; offsets rise; `log_start` ≤ `log_end`.

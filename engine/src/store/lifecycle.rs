@@ -10,6 +10,10 @@ use crate::error::EngineError;
 use crate::journal::growth::core_dir_name;
 use crate::journal::writer::{Identity, Journal};
 use crate::log::Log;
+use crate::tail::ChunkPool;
+
+/// Of the memory that tails may hold, the part that may wait unused to be written again.
+const POOL_FRACTION: usize = 8;
 
 impl<D: Disk> Store<D> {
     /// Starts a core's journal afresh, for these logs and for those that are inserted later. Recovery must have run.
@@ -36,6 +40,7 @@ impl<D: Disk> Store<D> {
             to_remove: VecDeque::new(),
             evictable: VecDeque::new(),
             memory: 0,
+            chunk_pool: ChunkPool::new(config.memory_bytes_max / POOL_FRACTION),
             jobs: Default::default(),
             cycle: None,
             cycle_wanted: false,

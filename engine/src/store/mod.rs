@@ -40,6 +40,7 @@ use crate::journal::format::{Entry, EntryKind, Place};
 use crate::journal::writer::{Journal, JournalDone, JournalJob};
 use crate::log::{FILING_BYTES_MIN, Log, Lookup, Read, ReadError};
 use crate::memory::ChunkSlice;
+use crate::tail::ChunkPool;
 use checkpointing::Cycle;
 
 /// Entries that one append may need: the batch, and the beginning of the block that it goes to.
@@ -157,6 +158,7 @@ pub struct Store<D: Disk> {
     /// Logs whose tails can be let go of, in the order in which they were filed.
     evictable: VecDeque<TopicPartitionId>,
     memory: usize,
+    chunk_pool: ChunkPool,
     jobs: background::InFlight,
     cycle: Option<Cycle>,
     cycle_wanted: bool,
@@ -165,7 +167,8 @@ pub struct Store<D: Disk> {
 
 impl<D: Disk> Store<D> {
     /// Adds a log, just made or just opened.
-    pub fn insert(&mut self, log: Log<D>) {
+    pub fn insert(&mut self, mut log: Log<D>) {
+        log.set_chunk_pool(&self.chunk_pool);
         let (key, mark) = (log.key(), log.end_mark());
         let memory = log.memory_bytes();
         let slot = Slot {

@@ -56,6 +56,32 @@ fn relaxed_filing_waits_for_a_large_piece_and_keeps_the_partial_block() {
 }
 
 #[test]
+fn extents_are_allocated_ahead_in_growing_steps_but_not_beyond_the_segment() {
+    let mut tested = Tested::new(LogConfig { segment_bytes: 6 << 20, ..LogConfig::default() });
+    let mut lengths = Vec::new();
+    while tested.log.segment_count() == 1 {
+        tested.append(&[NOW], 300_000, 0, NOW);
+        tested.file_all(Urgency::Relaxed);
+        lengths.push(tested.file(0, FileKind::Log).map_or(0, |file| file.len()));
+    }
+    let exact = lengths.pop().expect("it was rolled");
+    assert_eq!(exact, tested.stored_bytes(0).len(), "cut when it was closed");
+    lengths.dedup();
+    let largest = lengths.pop().expect("it was filed");
+    assert_eq!(lengths, [1 << 20, 2 << 20, 4 << 20]);
+    assert!(largest >= exact && largest <= (6 << 20) * 21 / 20);
+}
+
+#[test]
+fn a_nearly_full_disk_takes_what_is_needed_without_allocating_ahead() {
+    let mut tested = Tested::new(LogConfig::default());
+    tested.append(&[NOW], 300_000, 0, NOW);
+    tested.disk.set_capacity(tested.disk.used() + 400_000);
+    tested.file_all(Urgency::Everything);
+    assert_eq!(tested.log.unfiled_bytes(), 0);
+}
+
+#[test]
 fn an_idle_log_holds_one_block_of_memory() {
     let mut tested = Tested::new(LogConfig::default());
     for _ in 0..50 {

@@ -105,7 +105,8 @@ impl Tested {
             max_timestamp_offset: last_offset,
         };
         let placed = self.log.append(&batch, now_ms);
-        assert_eq!(bytes_of(&self.log.slices(&placed)), bytes, "the tail holds the batch, patched");
+        let in_tail = self.log.active().tail.slices(placed.position..placed.position + placed.len as u64);
+        assert_eq!(bytes_of(&in_tail), bytes, "the tail holds the batch, patched");
         self.log.set_flushed_end(last_offset + 1);
         self.check_counters();
         let records = timestamps.iter().enumerate().map(|(at, time)| (base_offset + at as i64, *time)).collect();

@@ -106,6 +106,19 @@ fn offsets_outside_of_the_log_are_refused_and_its_end_has_nothing() {
 }
 
 #[test]
+fn who_follows_the_end_of_an_idle_log_reads_from_memory() {
+    let mut tested = Tested::new(LogConfig::default());
+    for _ in 0..20 {
+        tested.append(&[NOW; 5], 20_000, 0, NOW);
+        tested.file_all(Urgency::WholeBlocks);
+        tested.log.evict(usize::MAX);
+        let end = tested.log.log_end();
+        tested.append(&[NOW; 7], 50, 0, NOW);
+        assert!(matches!(tested.log.read(end, 1000, i64::MAX, true), Ok(Read::Ready(parts)) if !parts.is_empty()));
+    }
+}
+
+#[test]
 fn an_empty_log_finds_no_time() {
     let tested = Tested::new(small_config());
     assert_eq!(run(tested.log.find_timestamp(0, i64::MAX).perform()).expect("nothing to read"), None);
