@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use wire::TopicPartitionId;
 
 use super::segment::{Segment, Stage};
@@ -19,7 +20,8 @@ use crate::leader_epochs::LEADER_EPOCH_FILE;
 use crate::memory::{Chunk, ChunkSlice};
 use crate::producer_snapshot;
 use crate::segment::names::{FileKind, file_name};
-use crate::segment::{Indexes, SegmentFiles};
+use crate::segment::{Indexes, Pieces, SegmentFiles};
+use crate::tail::BatchStart;
 
 /// Bytes that are worth a write when there is no hurry.
 pub const FILING_BYTES_MIN: u64 = 256 << 10;
@@ -305,16 +307,27 @@ impl<D: Disk> Log<D> {
 }
 
 impl<D: Disk> Segment<D> {
+    /// The last batch boundary at or below `filed_end`.
     fn mark_of_filed(&self) -> Mark {
         if self.filed_end == self.size() {
             return self.end_mark();
         }
-        let boundary = self.tail.start_before(self.filed_end).map(|start| Mark {
-            segment_base: self.base_offset,
-            position: start.position,
-            offset: start.base_offset,
-        });
-        boundary.map_or(self.filed_mark, |mark| mark.max(self.filed_mark))
+        let Some(BatchStart { base_offset, position }) = self.tail.start_before(self.filed_end) else {
+            return self.filed_mark;
+        };
+        let mut mark = Mark { segment_base: self.base_offset, position, offset: base_offset };
+        // Known is the first batch of a block: the others follow it.
+        let slices = self.tail.slices(position..self.filed_end);
+        let pieces = Pieces::new(position, slices.into_iter().map(Bytes::from).collect());
+        let path = self.files.path(FileKind::Log);
+        while let Ok(Some(header)) = pieces.header(mark.position, &path) {
+            let end = mark.position + header.size() as u64;
+            if end > self.filed_end {
+                break;
+            }
+            mark = Mark { position: end, offset: header.last_offset() + 1, ..mark };
+        }
+        mark.max(self.filed_mark)
     }
 }
 

@@ -159,6 +159,10 @@ fn a_sync_plan_marks_a_batch_boundary_that_the_file_holds() {
         let before = tested.stored.iter().filter(|batch| batch.segment_base == mark.segment_base);
         let before = before.filter(|batch| batch.base_offset < mark.offset).map(|batch| batch.bytes.len() as u64);
         assert_eq!(before.sum::<u64>(), mark.position, "{mark:?} is a batch boundary");
+        let filed_end = tested.log.segments[tested.log.first_open()].filed_end;
+        let next = tested.stored.iter().find(|batch| batch.base_offset >= mark.offset);
+        let next = next.filter(|batch| batch.segment_base == mark.segment_base).map_or(0, |batch| batch.bytes.len());
+        assert!(mark.position + next as u64 >= filed_end, "{mark:?} is the last one below {filed_end}");
     }
     assert!(moved > 20);
 }
