@@ -55,7 +55,7 @@ impl Groups {
 
     /// As [`Groups::partition_of`], for requests that mean members: the empty group id has none (INVALID_GROUP_ID).
     fn partition_of_named(&self, group_id: &str) -> Result<i32, ErrorCode> {
-        if group_id.trim().is_empty() {
+        if group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
         self.partition_of(group_id)

@@ -1,4 +1,7 @@
 //! Taking over and giving up partitions of `__consumer_offsets`.
+//!
+//! Deviation: there are no transactions, so batches of transactions (which only another broker can have written) count
+//! as they stand, and markers are skipped.
 
 use std::sync::Arc;
 

@@ -182,7 +182,7 @@ impl Groups {
         self.fail_unwritable(now_ms);
     }
 
-    /// A topic was deleted: its offsets go.
+    /// A topic was deleted: its offsets go. In partitions that are not loaded yet they stay until they expire.
     pub fn topic_deleted(&mut self, now_ms: i64, topic: &str) {
         self.for_active_groups(now_ms, |group, turn| group.forget_topic(turn, topic));
         self.fail_unwritable(now_ms);

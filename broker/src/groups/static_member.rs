@@ -92,13 +92,17 @@ impl Group {
             return;
         }
         if let Err(error) = outcome {
+            let previous_id = previous.id.clone();
             self.remove(&member_id);
             self.add(previous);
+            self.reset_heartbeat(turn.now_ms, &previous_id);
             if self.state == State::Stable {
                 self.leader = previous_leader;
             }
             return turn.out.respond(token, join_error(NO_MEMBER, error));
         }
+        // Its session did not count while it waited.
+        self.reset_heartbeat(turn.now_ms, &member_id);
         let is_leader = self.is_leader(&member_id);
         let response = if version >= SKIP_ASSIGNMENT_VERSION {
             JoinGroupResponse { skip_assignment: is_leader, ..self.join_response(&member_id, is_leader) }
