@@ -10,7 +10,7 @@ use wire::api::k16_list_groups::ListedGroup;
 use super::group::{Group, State};
 
 const DEAD: &str = "Dead";
-const CLASSIC: &str = "Classic";
+const CLASSIC: &str = "classic";
 /// From here on it is an error to describe a group that is not there.
 const GROUP_ID_NOT_FOUND_VERSION: i16 = 6;
 

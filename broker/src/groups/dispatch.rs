@@ -159,7 +159,7 @@ impl Groups {
     }
 
     fn describe(&mut self, token: Token, group_id: String, version: i16) {
-        let response = match self.partition_of_named(&group_id) {
+        let response = match self.partition_of(&group_id) {
             Err(error) => describe_error(group_id, error),
             Ok(_) => match self.groups.get(group_id.as_str()) {
                 Some(group) => group.describe(),

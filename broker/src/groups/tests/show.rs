@@ -91,7 +91,10 @@ pub fn show(response: &GroupResponse) -> String {
             )
         }
         GroupResponse::ListGroups(list) => {
-            let groups = list.groups.iter().map(|group| format!("{}:{}", group.group_id, group.group_state));
+            let groups = list
+                .groups
+                .iter()
+                .map(|group| format!("{}:{}:{}", group.group_id, group.group_type, group.group_state));
             format!("groups {} [{}]", error(list.error_code), groups.collect::<Vec<_>>().join(" "))
         }
         GroupResponse::DeleteGroups(result) => format!("delete {}:{}", result.group_id, error(result.error_code)),
