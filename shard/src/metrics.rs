@@ -1,0 +1,124 @@
+//! What one core counts. Plain cells: each core has its own, and whoever exports them asks every core.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use wire::api::ApiKey;
+
+/// The counts of one core, as of now.
+#[derive(Clone, Debug, Default)]
+pub struct CoreMetrics {
+    /// Requests received, by API.
+    pub requests: BTreeMap<ApiKey, u64>,
+    /// Bytes received from clients.
+    pub bytes_received: u64,
+    /// Bytes sent to clients.
+    pub bytes_sent: u64,
+    /// Batches appended to logs.
+    pub batches_appended: u64,
+    /// Records appended to logs.
+    pub records_appended: u64,
+    /// Bytes of batches appended to logs.
+    pub bytes_appended: u64,
+    /// Journal groups written, each one flush.
+    pub journal_groups: u64,
+    /// Nanoseconds that journal writes took, in all.
+    pub journal_ns: u64,
+    /// Connections open now.
+    pub connections: u64,
+    /// Bytes that requests hold now.
+    pub request_bytes: u64,
+    /// One entry for each partition of this core.
+    pub partitions: Vec<PartitionMetrics>,
+}
+
+/// One partition, as of now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionMetrics {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's index.
+    pub partition: i32,
+    /// The first offset.
+    pub log_start: i64,
+    /// The next offset.
+    pub log_end: i64,
+    /// The offset below which clients may read.
+    pub high_watermark: i64,
+    /// Bytes in its segments.
+    pub size_bytes: u64,
+    /// How many segments it has.
+    pub segments: u64,
+}
+
+/// The counters behind [`CoreMetrics`].
+#[derive(Default)]
+pub(crate) struct Counters {
+    requests: RefCell<BTreeMap<ApiKey, u64>>,
+    bytes_received: Cell<u64>,
+    bytes_sent: Cell<u64>,
+    batches_appended: Cell<u64>,
+    records_appended: Cell<u64>,
+    bytes_appended: Cell<u64>,
+    journal_groups: Cell<u64>,
+    journal_ns: Cell<u64>,
+    connections: Cell<u64>,
+}
+
+fn add(cell: &Cell<u64>, count: u64) {
+    cell.set(cell.get() + count);
+}
+
+impl Counters {
+    pub(crate) fn request(&self, api: ApiKey) {
+        *self.requests.borrow_mut().entry(api).or_default() += 1;
+    }
+
+    pub(crate) fn received_bytes(&self, count: usize) {
+        add(&self.bytes_received, count as u64);
+    }
+
+    pub(crate) fn sent_bytes(&self, count: usize) {
+        add(&self.bytes_sent, count as u64);
+    }
+
+    pub(crate) fn appended(&self, records: u64, bytes: usize) {
+        add(&self.batches_appended, 1);
+        add(&self.records_appended, records);
+        add(&self.bytes_appended, bytes as u64);
+    }
+
+    pub(crate) fn journal_group(&self, nanoseconds: u64) {
+        add(&self.journal_groups, 1);
+        add(&self.journal_ns, nanoseconds);
+    }
+
+    pub(crate) fn connected(&self) {
+        add(&self.connections, 1);
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.set(self.connections.get() - 1);
+    }
+
+    /// Connections open now.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.get()
+    }
+
+    /// All but what others know: the memory in use and the partitions.
+    pub(crate) fn snapshot(&self) -> CoreMetrics {
+        CoreMetrics {
+            requests: self.requests.borrow().clone(),
+            bytes_received: self.bytes_received.get(),
+            bytes_sent: self.bytes_sent.get(),
+            batches_appended: self.batches_appended.get(),
+            records_appended: self.records_appended.get(),
+            bytes_appended: self.bytes_appended.get(),
+            journal_groups: self.journal_groups.get(),
+            journal_ns: self.journal_ns.get(),
+            connections: self.connections.get(),
+            ..CoreMetrics::default()
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Fetch: v4–v18.
+//! Behaviour: reads what there is; with less than min_bytes and no error it waits until the high watermark of a partition
+//! passes what was seen, or max_wait_ms is over, and reads again.
+//! Deviations: no fetch sessions: every answer has session id 0, which KIP-227 allows, and a client that names a session is
+//! told FETCH_SESSION_ID_NOT_FOUND. Versions: v10 zstd; v12 flexible, diverging epochs; v13 topic ids.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use wire::api::FetchRequest;
+use wire::api::k01_fetch::{FetchResponse, FetchTopic, FetchableTopicResponse, PartitionData};
+use wire::codec::Records;
+use wire::{ErrorCode, TopicPartitionId, Uuid};
+
+use super::{Context, TOPIC_IDS_FETCH, spread::Spread};
+use crate::mesh::{Call, ReadCall, ReadPart, Reply};
+use crate::world::{CoreId, World};
+
+/// The session id of a client that has no session.
+const NO_SESSION: i32 = 0;
+const READ_COMMITTED: i8 = 1;
+
+/// A partition of the request: where it is, or why it cannot be read.
+struct Slot {
+    partition: i32,
+    placed: Result<(CoreId, ReadPart), ErrorCode>,
+}
+
+pub(super) async fn handle<W: World>(context: Rc<Context<W>>, request: FetchRequest) -> FetchResponse {
+    if request.session_id != NO_SESSION {
+        return FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code(), ..Default::default() };
+    }
+    let core = &context.core;
+    let deadline_ms = core.world().now_ms() + i64::from(request.max_wait_ms.max(0));
+    let (mut topics, mut slots) = (Vec::new(), Vec::new());
+    for topic in request.topics {
+        let count = topic.partitions.len();
+        let (name, id) = place(&context, topic, &mut slots);
+        topics.push((name, id, count));
+    }
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(core.limits().fetch_bytes_max);
+    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
+    let mut read = read_all(&context, &slots, max_bytes).await;
+    while !is_enough(&read, min_bytes) {
+        let left_ms = deadline_ms - core.world().now_ms();
+        let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { break };
+        wait_for_more(&context, &slots, &read, Duration::from_millis(left_ms)).await;
+        read = read_all(&context, &slots, max_bytes).await;
+    }
+    respond(topics, read, max_bytes, request.isolation_level)
+}
+
+/// Adds the topic's partitions to `slots`; returns what the answer calls the topic.
+fn place<W: World>(context: &Context<W>, topic: FetchTopic, slots: &mut Vec<Slot>) -> (String, Uuid) {
+    let catalog = context.core.catalog();
+    let by_id = context.version >= TOPIC_IDS_FETCH;
+    let known = if by_id { catalog.image.topic(topic.topic_id) } else { catalog.image.topic_named(&topic.topic) };
+    let unknown = if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+    for partition in topic.partitions {
+        let placed = known.ok_or(unknown).and_then(|known| {
+            let key = TopicPartitionId { topic: known.id, partition: partition.partition };
+            let core = catalog.core_of(key).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            let part = ReadPart {
+                key,
+                offset: partition.fetch_offset,
+                max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
+                current_leader_epoch: partition.current_leader_epoch,
+                last_fetched_epoch: partition.last_fetched_epoch,
+            };
+            Ok((CoreId(core), part))
+        });
+        slots.push(Slot { partition: partition.partition, placed });
+    }
+    (topic.topic, topic.topic_id)
+}
+
+async fn read_all<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usize) -> Vec<PartitionData> {
+    let (mut answers, mut spread) = (Vec::with_capacity(slots.len()), Spread::new());
+    for (index, slot) in slots.iter().enumerate() {
+        answers.push(PartitionData {
+            partition_index: slot.partition,
+            high_watermark: -1,
+            records: Some(Records::default()),
+            ..Default::default()
+        });
+        match slot.placed {
+            Ok((core, part)) => spread.add(core, index, part),
+            Err(error) => answers[index].error_code = error.code(),
+        }
+    }
+    let version = context.version;
+    spread
+        .begin(
+            &context.core,
+            answers,
+            move |parts| Call::Read(ReadCall { max_bytes, version, parts }),
+            |reply| match reply {
+                Reply::Read(answers) => Some(answers),
+                _ => None,
+            },
+        )
+        .await
+}
+
+/// Whether an answer may leave before the deadline: an error, a divergence or enough bytes.
+fn is_enough(read: &[PartitionData], min_bytes: usize) -> bool {
+    let mut bytes = 0;
+    for data in read {
+        if data.error_code != 0 || data.diverging_epoch.end_offset >= 0 {
+            return true;
+        }
+        bytes += data.records.as_ref().map_or(0, Records::len);
+    }
+    bytes >= min_bytes
+}
+
+/// Returns when one of the partitions has more than was seen, or the time is over.
+async fn wait_for_more<W: World>(context: &Context<W>, slots: &[Slot], read: &[PartitionData], time: Duration) {
+    let seen = slots.iter().zip(read).filter_map(|(slot, data)| {
+        let (core, part) = slot.placed.ok()?;
+        Some((core, part.key, data.high_watermark))
+    });
+    let mut watch = context.core.watch(seen);
+    let sleep = std::pin::pin!(context.core.world().sleep(time));
+    match select(std::pin::pin!(watch.woken()), sleep).await {
+        Either::Left(((), _)) | Either::Right(((), _)) => {}
+    }
+}
+
+/// Cores read side by side, each up to the request's limit; what is too much in all is left out again, except for one batch.
+fn respond(
+    topics: Vec<(String, Uuid, usize)>,
+    mut read: Vec<PartitionData>,
+    max_bytes: usize,
+    isolation_level: i8,
+) -> FetchResponse {
+    let mut left = max_bytes;
+    let mut any = false;
+    for data in &mut read {
+        let bytes = data.records.as_ref().map_or(0, Records::len);
+        if bytes > left && any {
+            data.records = Some(Records::default());
+            continue;
+        }
+        any |= bytes > 0;
+        left = left.saturating_sub(bytes);
+        if isolation_level == READ_COMMITTED {
+            data.aborted_transactions = Some(Vec::new());
+        }
+    }
+    let mut read = read.into_iter();
+    let responses = topics
+        .into_iter()
+        .map(|(topic, topic_id, partitions)| FetchableTopicResponse {
+            topic,
+            topic_id,
+            partitions: read.by_ref().take(partitions).collect(),
+        })
+        .collect();
+    FetchResponse { responses, ..Default::default() }
+}

@@ -1,0 +1,331 @@
+//! How a broker comes up: the first core recovers the disk and learns what there is; then every core opens its share.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use broker::catalog::{CLUSTER_METADATA_TOPIC, Catalog, Endpoint, OFFSETS_TOPIC};
+use broker::config::{BrokerConfig, ConfigMap, TopicConfig};
+use broker::controller::{Controller, Identity};
+use broker::partition::PartitionStart;
+use bytes::Bytes;
+use engine::disk::{Disk, block_floor};
+use engine::error::EngineError;
+use engine::log::{Log, LogConfig, Read};
+use engine::recovery::{RecoveredLog, Recovery, RecoveryError};
+use engine::store::{Store, StoreConfig};
+use thiserror::Error;
+use wire::TopicPartitionId;
+use wire::batch::batches;
+use wire::codec::Records;
+
+use crate::config::Limits;
+use crate::core::{Core, State};
+use crate::world::{CoreId, World};
+use crate::{identity, producers, tasks};
+
+/// Bytes of a log that are read at a time while a core opens.
+const LOAD_BYTES: usize = 1 << 20;
+
+/// Why a broker does not come up.
+#[derive(Clone, Debug, Error)]
+pub enum StartError {
+    /// The folder is not this node's, or not this release's.
+    #[error("{path}: {reason}", path = path.display())]
+    Identity {
+        /// `meta.properties`.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+    /// What is on disk cannot be trusted.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The disk refused.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The metadata log holds what this release does not understand.
+    #[error("the metadata log cannot be replayed: {0}")]
+    Metadata(String),
+    /// A log of groups holds what this release does not understand.
+    #[error("the groups cannot be loaded: {0}")]
+    Groups(String),
+    /// The broker could not register in its own catalog.
+    #[error("the broker could not register: {0}. Is there space left on the device of the data folder?")]
+    Register(wire::ErrorCode),
+}
+
+/// What every core begins with.
+#[derive(Clone)]
+pub struct Boot {
+    /// The broker's settings.
+    pub config: Arc<BrokerConfig>,
+    /// Who this node is.
+    pub identity: Identity,
+    /// All topics, and where their partitions are placed.
+    pub catalog: Arc<Catalog>,
+    /// What recovery has found.
+    pub recovery: Arc<Recovery>,
+    /// The metadata log.
+    metadata: Arc<[Bytes]>,
+}
+
+/// Recovers the disk, whatever the number of cores was, and reads the catalog. To be done once, before any core is opened.
+pub async fn boot<W: World>(
+    world: &W,
+    cores: u16,
+    config: Arc<BrokerConfig>,
+    endpoints: Vec<Endpoint>,
+) -> Result<Boot, StartError> {
+    let data_dir = PathBuf::from(&config.data_dir);
+    let disk = world.disk();
+    disk.create_dir(&data_dir).await.map_err(EngineError::disk(&data_dir))?;
+    let owner = identity::establish(disk, &data_dir, config.node_id, || world.random()).await?;
+    let identity = Identity { cluster_id: owner.cluster_id.into(), directory_id: owner.directory_id, endpoints };
+    let recovery = engine::recovery::recover(disk, &data_dir, &journal_dir(&config)).await?;
+    tracing::info!(data_dir = %data_dir.display(), "recovered: {}", recovery.report);
+    let metadata: Arc<[Bytes]> = read_metadata(world, &data_dir, &recovery).await?.into();
+    let mut controller = Controller::new(identity.clone(), config.clone(), cores);
+    load_metadata(&mut controller, &metadata)?;
+    let catalog = controller.catalog().clone();
+    Ok(Boot { config, identity, catalog, recovery: Arc::new(recovery), metadata })
+}
+
+/// Opens a core's share of the logs and starts its tasks. [`Core::register`] is to follow on the first core.
+pub async fn open<W: World>(world: W, id: CoreId, cores: u16, boot: Boot) -> Result<Rc<Core<W>>, StartError> {
+    let config = boot.config.clone();
+    let data_dir = PathBuf::from(&config.data_dir);
+    let store = Store::open(world.disk().clone(), store_config(&config, world.random()), id.0, Vec::new()).await?;
+    let mut state = State::new(store, &boot.catalog);
+    let mut opening = Opening { world: &world, boot: &boot, state: &mut state, data_dir: &data_dir };
+    if id == CoreId::FIRST {
+        opening.open_metadata(cores).await?;
+        opening.delete_strays().await;
+    }
+    opening.open_partitions(id).await?;
+    let core = Core::new(world, (id, cores), data_dir, boot.catalog, Limits::new(&config, cores), state);
+    tasks::spawn(&core);
+    core.pump();
+    Ok(core)
+}
+
+/// One core, coming up.
+struct Opening<'a, W: World> {
+    world: &'a W,
+    boot: &'a Boot,
+    state: &'a mut State<W>,
+    data_dir: &'a Path,
+}
+
+impl<W: World> Opening<'_, W> {
+    /// The metadata log and its controller.
+    async fn open_metadata(&mut self, cores: u16) -> Result<(), StartError> {
+        let key = TopicPartitionId::CLUSTER_METADATA;
+        let log = match self.recovered(key) {
+            Some(found) => open_metadata_log(self.world, self.data_dir, found).await?,
+            None => {
+                let (disk, config) = (self.world.disk(), metadata_log_config());
+                Log::create(disk, self.data_dir, CLUSTER_METADATA_TOPIC, key, config).await?
+            }
+        };
+        let mut controller = Controller::new(self.boot.identity.clone(), self.boot.config.clone(), cores);
+        load_metadata(&mut controller, &self.boot.metadata)?;
+        let start = PartitionStart {
+            // The epoch that the controller begins when it starts.
+            leader_epoch: controller.catalog().image.leader_epoch() + 1,
+            log_start: log.log_start(),
+            log_end: log.log_end(),
+            replication_factor: 1,
+            config: Arc::new(self.boot.catalog.with_layers(&ConfigMap::new(), TopicConfig::resolve)),
+        };
+        self.state.partitions.open(key, start);
+        self.state.store.insert(log);
+        self.state.controller = Some(controller);
+        Ok(())
+    }
+
+    /// The partitions that are placed on this core. One whose log was not made before a crash is made now.
+    async fn open_partitions(&mut self, id: CoreId) -> Result<(), StartError> {
+        let catalog = self.boot.catalog.clone();
+        for topic in catalog.image.topics() {
+            let config = catalog.topic_config(topic.id).expect("a topic has a configuration");
+            for partition in 0..topic.partitions.len() as i32 {
+                let key = TopicPartitionId { topic: topic.id, partition };
+                if catalog.core_of(key) != Some(id.0) {
+                    continue;
+                }
+                let (disk, log_config) = (self.world.disk(), log_config(config));
+                let log = match self.recovered(key) {
+                    Some(found) => Log::open(disk, self.data_dir, &topic.name, key, log_config, found.trusted).await?,
+                    None => Log::create(disk, self.data_dir, &topic.name, key, log_config).await?,
+                };
+                self.state.partitions.open(key, partition_start(&log, &catalog, key));
+                self.load_producers(&log).await?;
+                if &*topic.name == OFFSETS_TOPIC {
+                    self.load_groups(&log).await?;
+                }
+                self.state.store.insert(log);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the producers of a partition have written: the newest snapshot, and the batches since.
+    async fn load_producers(&mut self, log: &Log<W::Disk>) -> Result<(), StartError> {
+        let (key, now_ms) = (log.key(), self.world.now_ms());
+        let from = match log.producer_snapshot() {
+            Some((offset, entries)) => {
+                self.state.partitions.load_producers(now_ms, key, &producers::from_store(entries));
+                *offset
+            }
+            None => log.log_start(),
+        };
+        let partitions = &mut self.state.partitions;
+        read_log(log, from.max(log.log_start()), |bytes| {
+            for batch in batches(bytes).flatten().filter(|batch| batch.header.base_offset >= from) {
+                partitions.replay_batch(now_ms, key, &batch.header);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The groups whose offsets partition this is.
+    async fn load_groups(&mut self, log: &Log<W::Disk>) -> Result<(), StartError> {
+        let (partition, now_ms) = (log.key().partition, self.world.now_ms());
+        let groups = &mut self.state.groups;
+        read_log(log, log.log_start(), |bytes| {
+            groups.load(partition, bytes).map_err(|error| StartError::Groups(error.to_string()))
+        })
+        .await?;
+        groups.loaded(partition, now_ms);
+        Ok(())
+    }
+
+    /// Folders of partitions that the catalog no longer has: a crash came between a topic's deletion and its files'.
+    async fn delete_strays(&mut self) {
+        let image = &self.boot.catalog.image;
+        for found in &self.boot.recovery.logs {
+            if found.key == TopicPartitionId::CLUSTER_METADATA || image.partition(found.key).is_some() {
+                continue;
+            }
+            let (disk, config) = (self.world.disk(), LogConfig::default());
+            let opened = Log::open(disk, self.data_dir, &found.topic, found.key, config, found.trusted).await;
+            let deleted = match opened {
+                Ok(log) => log.delete(self.world.random()).await,
+                Err(error) => Err(error),
+            };
+            match deleted {
+                Ok(()) => tracing::info!(dir = %found.dir.display(), "removed a deleted topic's partition"),
+                Err(error) => tracing::warn!(%error, "a deleted topic's partition is left over"),
+            }
+        }
+    }
+
+    fn recovered(&self, key: TopicPartitionId) -> Option<&RecoveredLog> {
+        self.boot.recovery.logs.iter().find(|found| found.key == key)
+    }
+}
+
+async fn read_metadata<W: World>(world: &W, data_dir: &Path, recovery: &Recovery) -> Result<Vec<Bytes>, StartError> {
+    let Some(found) = recovery.logs.iter().find(|found| found.key == TopicPartitionId::CLUSTER_METADATA) else {
+        return Ok(Vec::new());
+    };
+    let log = open_metadata_log(world, data_dir, found).await?;
+    let mut metadata = Vec::new();
+    read_log(&log, log.log_start(), |bytes| {
+        metadata.push(Bytes::copy_from_slice(bytes));
+        Ok(())
+    })
+    .await?;
+    Ok(metadata)
+}
+
+async fn open_metadata_log<W: World>(
+    world: &W,
+    data_dir: &Path,
+    found: &RecoveredLog,
+) -> Result<Log<W::Disk>, EngineError> {
+    let (disk, config) = (world.disk(), metadata_log_config());
+    Log::open(disk, data_dir, CLUSTER_METADATA_TOPIC, found.key, config, found.trusted).await
+}
+
+fn load_metadata(controller: &mut Controller, metadata: &[Bytes]) -> Result<(), StartError> {
+    for batches in metadata {
+        controller.load(batches).map_err(|error| StartError::Metadata(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Hands a log's batches from an offset on to `take`, whole batches at a time.
+async fn read_log<D: Disk>(
+    log: &Log<D>,
+    from: i64,
+    mut take: impl FnMut(&[u8]) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let mut offset = from;
+    while offset < log.log_end() {
+        let read = log.read(offset, LOAD_BYTES, log.log_end(), true);
+        let chunks = match read.expect("the offset lies in the log") {
+            Read::Ready(chunks) => chunks,
+            Read::Job(job) => job.perform().await?,
+        };
+        let bytes = Records::new(chunks).into_bytes();
+        let last = batches(&bytes).flatten().last().expect("a read returns at least one batch");
+        offset = last.header.last_offset() + 1;
+        take(&bytes)?;
+    }
+    Ok(())
+}
+
+/// Records of the metadata log stay: the catalog is built from all of them.
+fn metadata_log_config() -> LogConfig {
+    LogConfig { retention_bytes: None, retention_ms: None, cleanup_delete: false, ..LogConfig::default() }
+}
+
+/// A topic's settings, as far as its logs care.
+pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
+    LogConfig {
+        segment_bytes: config.segment_bytes,
+        segment_ms: config.segment_ms,
+        segment_index_bytes: config.segment_index_bytes,
+        index_interval_bytes: config.index_interval_bytes,
+        retention_bytes: config.retention_bytes,
+        retention_ms: config.retention_ms,
+        cleanup_delete: config.cleanup_policy.delete,
+    }
+}
+
+/// What is known of a partition whose log is open.
+pub(crate) fn partition_start<D: Disk>(log: &Log<D>, catalog: &Catalog, key: TopicPartitionId) -> PartitionStart {
+    let partition = catalog.image.partition(key).expect("the catalog has the partition");
+    PartitionStart {
+        leader_epoch: partition.leader_epoch,
+        log_start: log.log_start(),
+        log_end: log.log_end(),
+        replication_factor: partition.replicas.len() as i32,
+        config: catalog.topic_config(key.topic).expect("a topic has a configuration").clone(),
+    }
+}
+
+/// What the store of each core is made with.
+fn store_config(config: &BrokerConfig, salt: u128) -> StoreConfig {
+    let mut store = StoreConfig::new(PathBuf::from(&config.data_dir), salt as u64);
+    store.journal_dir = journal_dir(config);
+    store.memory_bytes_max = config.tail_bytes_max;
+    let journal = &mut store.journal;
+    journal.total_bytes_max = config.journal_bytes_max;
+    // There has to be room for the first file and two of full size.
+    let file_bytes_max = (journal.total_bytes_max - journal.first_file_bytes) / 2;
+    journal.file_bytes_max = journal.file_bytes_max.min(block_floor(file_bytes_max));
+    store.batch_bytes_max = store.batch_bytes_max.min(journal.file_bytes_max as usize / 2);
+    store
+}
+
+/// Where the journals are: `journal.dir`, or within the data folder.
+fn journal_dir(config: &BrokerConfig) -> PathBuf {
+    match &config.journal_dir {
+        Some(dir) => PathBuf::from(dir),
+        None => Path::new(&config.data_dir).join("journal"),
+    }
+}
