@@ -1,0 +1,181 @@
+//! A core's own io_uring: everything the broker asks of the kernel while it runs, files and sockets alike.
+//!
+//! It stands beside the executor's ring because the executor's has no writes with RWF_DSYNC. Its completions are announced
+//! by an eventfd that the executor awaits; entries pushed in one turn of the executor are submitted together, by
+//! [`Ring::submit_when_asked`].
+//!
+//! Invariant: what an operation points to stays alive and in its place until the kernel has completed it. An
+//! [`Operation`] owns it, and one that is dropped early leaves it with the ring.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::RawFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use io_uring::{IoUring, squeue};
+use slab::Slab;
+
+/// Entries of the submission queue; the kernel's completion queue has twice as many, and never drops one.
+const ENTRIES: u32 = 1024;
+/// `user_data` of operations whose result nobody waits for.
+const DETACHED: u64 = u64::MAX;
+
+/// One core's ring.
+pub(crate) struct Ring {
+    uring: RefCell<IoUring>,
+    operations: RefCell<Slab<State>>,
+    /// Entries that did not fit into the submission queue, oldest first.
+    backlog: RefCell<VecDeque<squeue::Entry>>,
+    asked: Cell<bool>,
+    submitter: RefCell<Option<Waker>>,
+}
+
+enum State {
+    Pending(Option<Waker>),
+    Completed(i32),
+    /// Nobody waits any more, but the kernel may still use what the operation points to.
+    Abandoned(#[expect(dead_code, reason = "kept alive, not looked at")] Box<dyn Any>),
+}
+
+impl Ring {
+    /// Sets a ring up for the calling thread. Each completion makes `event`, an eventfd, readable.
+    pub(crate) fn new(event: RawFd) -> io::Result<Rc<Ring>> {
+        let uring = IoUring::new(ENTRIES)?;
+        uring.submitter().register_eventfd(event)?;
+        Ok(Rc::new(Ring {
+            uring: RefCell::new(uring),
+            operations: RefCell::default(),
+            backlog: RefCell::default(),
+            asked: Cell::new(false),
+            submitter: RefCell::default(),
+        }))
+    }
+
+    /// Queues an operation. `keep` owns all memory and descriptors that `entry` points to, at addresses that do not change
+    /// when `keep` is moved.
+    ///
+    /// # Safety
+    /// `entry` points to nothing that `keep` does not own or that does not live forever.
+    pub(crate) unsafe fn start<T: 'static>(self: &Rc<Self>, entry: squeue::Entry, keep: T) -> Operation<T> {
+        let index = self.operations.borrow_mut().insert(State::Pending(None));
+        self.push(entry.user_data(index as u64));
+        Operation { ring: self.clone(), index, keep: Some(keep) }
+    }
+
+    /// Queues an operation that points to no memory and whose result does not matter.
+    pub(crate) fn start_detached(&self, entry: squeue::Entry) {
+        self.push(entry.user_data(DETACHED));
+    }
+
+    fn push(&self, entry: squeue::Entry) {
+        self.backlog.borrow_mut().push_back(entry);
+        self.asked.set(true);
+        if let Some(waker) = self.submitter.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Submits, at the end of each turn of the executor, what was queued in it. Never returns unless the kernel refuses.
+    pub(crate) async fn submit_when_asked(self: Rc<Self>) -> io::Error {
+        loop {
+            poll_fn(|context| {
+                if self.asked.replace(false) {
+                    return Poll::Ready(());
+                }
+                *self.submitter.borrow_mut() = Some(context.waker().clone());
+                Poll::Pending
+            })
+            .await;
+            if let Err(error) = self.submit() {
+                return error;
+            }
+        }
+    }
+
+    fn submit(&self) -> io::Result<()> {
+        let mut uring = self.uring.borrow_mut();
+        let mut backlog = self.backlog.borrow_mut();
+        while !backlog.is_empty() {
+            let mut queue = uring.submission();
+            while let Some(entry) = backlog.pop_front() {
+                // SAFETY: `start` was promised that what the entry points to lives until its completion.
+                if unsafe { queue.push(&entry) }.is_err() {
+                    backlog.push_front(entry);
+                    break;
+                }
+            }
+            drop(queue);
+            match uring.submit() {
+                Ok(_) => {}
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the results of completed operations to those who wait for them.
+    pub(crate) fn reap(&self) {
+        let mut wakers = Vec::new();
+        {
+            let mut uring = self.uring.borrow_mut();
+            let mut operations = self.operations.borrow_mut();
+            for completion in uring.completion() {
+                if completion.user_data() == DETACHED {
+                    continue;
+                }
+                let index = completion.user_data() as usize;
+                let state = operations.get_mut(index).expect("an operation completes once");
+                match std::mem::replace(state, State::Completed(completion.result())) {
+                    State::Pending(waker) => wakers.extend(waker),
+                    State::Abandoned(_) => drop(operations.remove(index)),
+                    State::Completed(_) => unreachable!("an operation completes once"),
+                }
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// An operation under way. Ready with the kernel's answer and what it was given to keep.
+pub(crate) struct Operation<T: 'static> {
+    ring: Rc<Ring>,
+    index: usize,
+    keep: Option<T>,
+}
+
+impl<T: 'static> Unpin for Operation<T> {}
+
+impl<T: 'static> Future for Operation<T> {
+    type Output = (io::Result<u32>, T);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut operations = self.ring.operations.borrow_mut();
+        let state = operations.get_mut(self.index).expect("polled after it was ready");
+        let State::Completed(result) = *state else {
+            *state = State::Pending(Some(context.waker().clone()));
+            return Poll::Pending;
+        };
+        operations.remove(self.index);
+        drop(operations);
+        let keep = self.keep.take().expect("polled after it was ready");
+        let result = u32::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
+        Poll::Ready((result, keep))
+    }
+}
+
+impl<T: 'static> Drop for Operation<T> {
+    fn drop(&mut self) {
+        let Some(keep) = self.keep.take() else { return };
+        let mut operations = self.ring.operations.borrow_mut();
+        match operations.get_mut(self.index) {
+            Some(state @ State::Pending(_)) => *state = State::Abandoned(Box::new(keep)),
+            _ => drop(operations.try_remove(self.index)),
+        }
+    }
+}
