@@ -74,6 +74,10 @@ async fn open<D: Disk>(
     let topic_id = match read_file(disk, &path, PARTITION_METADATA_BYTES_MAX).await {
         Ok(bytes) => partition_metadata::decode(&bytes),
         Err(error) if error.is_not_found() && segments.is_empty() => return Ok(None),
+        Err(error) if error.is_not_found() => {
+            let what = "it is missing, but the folder has segments";
+            return Err(RecoveryError::new(Code::FolderUnclear, &path, 0, what));
+        }
         Err(error) => return Err(failed(error)),
     };
     let topic_id = topic_id.map_err(|error| RecoveryError::new(Code::FolderUnclear, &path, 0, error.to_string()))?;

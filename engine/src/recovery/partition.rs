@@ -36,11 +36,14 @@ pub async fn settle<D: Disk>(
         changed = true;
         report.segments_cut += usize::from(!exact);
         settling.cut(base, length).await.map_err(&failed)?;
+        // They may be of bytes that a crash has taken, from when the segment was closed before. They are derived again.
+        settling.remove(base, &[FileKind::OffsetIndex, FileKind::TimeIndex]).await.map_err(&failed)?;
     }
     for base in removed {
         changed = true;
         report.segments_cut += 1;
-        settling.remove(base).await.map_err(&failed)?;
+        let kinds = [FileKind::Log, FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::TransactionIndex];
+        settling.remove(base, &kinds).await.map_err(&failed)?;
     }
     if changed {
         disk.sync_dir(&folder.dir).await.map_err(EngineError::disk(&folder.dir)).map_err(&failed)?;
@@ -118,9 +121,9 @@ impl<D: Disk> Settling<'_, D> {
         cut.await.map_err(EngineError::disk(&path))
     }
 
-    async fn remove(&self, base: i64) -> Result<(), EngineError> {
-        for kind in [FileKind::Log, FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::TransactionIndex] {
-            let path = self.folder.dir.join(file_name(base, kind));
+    async fn remove(&self, base: i64, kinds: &[FileKind]) -> Result<(), EngineError> {
+        for kind in kinds {
+            let path = self.folder.dir.join(file_name(base, *kind));
             match self.disk.remove_file(&path).await {
                 Ok(()) | Err(DiskError::NotFound) => {}
                 Err(error) => return Err(EngineError::Disk { path, error }),
