@@ -22,7 +22,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="run", description="Real clients against a broker; see conformance/README.md.")
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--broker-command", default=PARTITA_COMMAND, metavar="COMMAND",
-                        help="starts the broker; may name {root}, {port} and {dir} (default: %(default)s)")
+                        help="starts the broker; may name {target} (cargo's), {port} and {dir} (default: %(default)s)")
     target.add_argument("--kafka", action="store_true", help="the same tests against Apache Kafka 4.3.1")
     target.add_argument("--bootstrap", metavar="HOST:PORT", help="a broker that already runs; tests that need their own skip")
     parser.add_argument("--quick", action="store_true", help=f"{RECORDS_QUICK} records a round trip instead of {RECORDS}")

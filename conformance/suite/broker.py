@@ -18,7 +18,7 @@ from . import parts
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
-PARTITA_COMMAND = ("{root}/target/release/partita serve --listen 127.0.0.1:{port} --data-dir {dir} --cores 2 "
+PARTITA_COMMAND = ("{target}/release/partita serve --listen 127.0.0.1:{port} --data-dir {dir} --cores 2 "
                    "--set group.initial.rebalance.delay.ms=0")
 KAFKA_FLAGS = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=1"]
 
@@ -130,7 +130,7 @@ class Owned:
 
 
 class Partita(Owned):
-    """Ours; `template` may name {root}, {port} and {dir}."""
+    """Ours; `template` may name {target}, {port} and {dir}."""
 
     name = "partita"
     clean_statuses = (0,)
@@ -142,8 +142,8 @@ class Partita(Owned):
         self.data = Path(data) if data else self.data
 
     def command(self):
-        root = Path(__file__).resolve().parents[2]
-        words = [word.format(root=root, port=self.port, dir=self.data) for word in shlex.split(self.template)]
+        target = os.environ.get("CARGO_TARGET_DIR", Path(__file__).resolve().parents[2] / "target")
+        words = [word.format(target=target, port=self.port, dir=self.data) for word in shlex.split(self.template)]
         for setting in self.settings:
             words += ["--set", setting]
         return words
