@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::verdict::Refusal;
 use crate::error::EngineError;
 
-/// The kinds of refusal. Each has a page under its code.
+/// The kinds of refusal. Each has a page, `docs/errors/<code>.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// A checkpoint is damaged.
@@ -97,5 +97,29 @@ impl RecoveryError {
             Refusal::SegmentShort { len, .. } => len,
         };
         RecoveryError::new(Code::LogIncomplete, segment, position, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_page() {
+        let codes = [
+            Code::CheckpointDamaged,
+            Code::TooNew,
+            Code::JournalMissing,
+            Code::JournalDamaged,
+            Code::LogIncomplete,
+            Code::LogDamaged,
+            Code::FolderUnclear,
+            Code::Disk,
+        ];
+        for code in codes.map(Code::as_str) {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/errors/{code}.md"));
+            let page = std::fs::read_to_string(path).expect("the page is there");
+            assert!(page.starts_with(&format!("# {code}: ")) && page.contains("## What to do"), "{code}");
+        }
     }
 }

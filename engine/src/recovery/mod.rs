@@ -1,10 +1,11 @@
 //! Recovery: brings a data folder from whatever a crash left to one in which every file is exact, synced and trusted,
 //! and no journal is needed.
 //!
-//! It runs before anything is placed, over the journals of all cores that there were, and only reads until every verdict
-//! is in (`journal::reader`, `verdict`): a refusal has changed nothing. Then it writes each entry that is needed at its
-//! place, scans what the last checkpoint does not vouch for, cuts files to their exact size, syncs, and last of all
-//! replaces the checkpoint that voids the journals. So a crash at any point leaves it to be done again.
+//! It runs before anything is placed, over the journals of all cores that there were. Until every verdict is in
+//! (`journal::reader`, `verdict`), it changes nothing but to finish the removal of deleted partitions. Then it writes each
+//! entry that is needed at its place, scans what the last checkpoint does not vouch for, cuts files to their exact size,
+//! syncs, and last of all replaces the checkpoint that voids the journals. So a crash, or a refusal, at any point leaves it
+//! to be done again.
 //!
 //! A bad last group is a write that a crash cut short and nobody was told of: it is cut. That holds too where the device
 //! has damaged it later; no one can tell the two apart.

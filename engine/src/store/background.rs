@@ -141,7 +141,6 @@ impl<D: Disk> Store<D> {
         }
         let job = slot.log.poll_filing(urgency)?;
         slot.filing = true;
-        slot.unfiled = slot.unfiled.saturating_sub(job.len() as u64);
         self.jobs.filings += 1;
         Some(job)
     }
@@ -226,6 +225,7 @@ impl<D: Disk> Store<D> {
         let Some(slot) = self.slots.get_mut(&key) else { return Ok(()) };
         slot.filing = false;
         let filed = slot.log.handle_filed(done);
+        slot.unfiled = slot.log.unfiled_bytes();
         if !std::mem::replace(&mut slot.evictable, true) {
             self.evictable.push_back(key);
         }

@@ -122,7 +122,7 @@ struct Slot<D: Disk> {
     mark: Mark,
     /// The last group that it has something in, and where in the group's list.
     last_group: (u64, usize),
-    /// Bytes appended since the last filing was begun.
+    /// Bytes that its files do not hold, as of the last filing's end, plus what was appended since.
     unfiled: u64,
     filing: bool,
     /// Whether it is in `to_file`, and in `evictable`.
