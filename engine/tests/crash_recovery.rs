@@ -71,6 +71,8 @@ struct Tally {
     bytes_rewritten: Cell<u64>,
     starts_with_removed_segments: Cell<u64>,
     reads_from_files: Cell<u64>,
+    refused_when_full: Cell<u64>,
+    times_space_came_back: Cell<u64>,
 }
 
 fn add(cell: &Cell<u64>, value: u64) {
@@ -83,6 +85,7 @@ struct World<'a> {
     models: BTreeMap<TopicPartitionId, Model>,
     created: u64,
     leader_epoch: i32,
+    now_ms: i64,
     tally: &'a Tally,
 }
 
@@ -139,7 +142,7 @@ impl World<'_> {
             disk.create_dir(&data_dir()).await.expect("the disk is fine");
             disk.sync_dir(Path::new("/")).await.expect("the disk is fine");
         });
-        World { disk, random, models: BTreeMap::new(), created: 0, leader_epoch: 0, tally }
+        World { disk, random, models: BTreeMap::new(), created: 0, leader_epoch: 0, now_ms: 0, tally }
     }
 
     /// Recovers, crashing on the way now and then; then checks that everything is as it must be.
@@ -215,6 +218,7 @@ impl World<'_> {
         let mut store = store.expect("the disk is fine");
         let mut jobs: Vec<Job> = Vec::new();
         let alive = (0..steps).all(|_| self.step(&mut store, &mut jobs));
+        self.disk.set_capacity(u64::MAX);
         if alive && self.random.chance(25) {
             while !jobs.is_empty() {
                 self.poll_one(&mut store, &mut jobs);
@@ -258,7 +262,8 @@ impl World<'_> {
                 }
             }
             997 => return self.delete(store, jobs),
-            _ => {}
+            998 => self.disk.set_capacity(self.disk.used() + self.random.below(100 << 10)),
+            _ => self.disk.set_capacity(u64::MAX),
         }
         true
     }
@@ -285,6 +290,8 @@ impl World<'_> {
                     let Some(model) = self.models.get_mut(&key) else { continue };
                     model.log_start_durable = model.log_start_durable.max(log_start);
                 }
+                StoreEvent::Full => {}
+                StoreEvent::SpaceBack => add(&self.tally.times_space_came_back, 1),
                 other => panic!("{other:?}"),
             }
         }
@@ -317,7 +324,8 @@ impl World<'_> {
             max_timestamp: 1000,
             max_timestamp_offset: base_offset,
         };
-        match store.append(key, batch, 0) {
+        self.now_ms += 100;
+        match store.append(key, batch, self.now_ms) {
             Ok(appended) => {
                 assert_eq!(appended.end_offset, batch.last_offset + 1);
                 let (first, rest) = batch.patched();
@@ -325,6 +333,7 @@ impl World<'_> {
                 model.end = appended.end_offset;
             }
             Err(AppendError::Busy) => {}
+            Err(AppendError::Full) => add(&self.tally.refused_when_full, 1),
             Err(error) => panic!("{error}"),
         }
         self.read_back(store, key);
@@ -360,7 +369,10 @@ impl World<'_> {
         let data_dir = data_dir();
         let creating = Log::create(&self.disk, &data_dir, &name, key, log_config());
         let Some(log) = drive(creating, &mut self.random, 20) else { return false };
-        store.insert(log.expect("the disk is fine"));
+        match log {
+            Err(error) if error.is_full() => return true,
+            log => store.insert(log.expect("the disk is fine")),
+        }
         self.models.insert(key, Model { name, ..Model::default() });
         true
     }
@@ -415,7 +427,9 @@ fn whatever_was_acknowledged_survives_crashes_at_any_moment() {
     let Tally { crashes, crashes_in_recovery, clean_stops, .. } = &tally;
     let Tally { batches_checked, torn_groups, bytes_rewritten, .. } = &tally;
     let Tally { starts_with_removed_segments, reads_from_files, .. } = &tally;
+    let Tally { refused_when_full, times_space_came_back, .. } = &tally;
     let all = [crashes, crashes_in_recovery, clean_stops, batches_checked, torn_groups, bytes_rewritten];
-    let happened = all.into_iter().chain([starts_with_removed_segments, reads_from_files]).all(|cell| cell.get() > 0);
+    let more = [starts_with_removed_segments, reads_from_files, refused_when_full, times_space_came_back];
+    let happened = all.into_iter().chain(more).all(|cell| cell.get() > 0);
     assert!(happened, "the test is not valid: {tally:?}");
 }

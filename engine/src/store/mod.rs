@@ -22,9 +22,6 @@ mod config;
 mod lifecycle;
 mod reserve;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, VecDeque};
 
 use thiserror::Error;
