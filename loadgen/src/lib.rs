@@ -1,1 +1,8 @@
-//! loadgen
+//! The load generator's library: a lean Kafka client on `wire`, and what a run stamps and measures.
+//!
+//! Invariants: nothing here depends on the broker's crates, so that it measures any broker of Kafka's protocol; a record that
+//! is late is sent late, never dropped.
+
+pub mod client;
+pub mod measure;
+pub mod payload;
