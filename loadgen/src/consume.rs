@@ -53,8 +53,9 @@ struct Report {
     run: u32,
     seconds: f64,
     deliveries: DeliverySummary,
-    received_per_s: f64,
-    received_mb_per_s: f64,
+    /// Absent when all came at once, which is no rate.
+    received_per_s: Option<f64>,
+    received_mb_per_s: Option<f64>,
     /// Intended send time to receipt, with --live.
     end_to_end: Option<LatencySummary>,
 }
@@ -90,12 +91,12 @@ pub(super) fn run(args: &ConsumeArgs) -> Result<(), RunError> {
     }
     let seconds = last.duration_since(first.unwrap_or(begun)).as_secs_f64();
     let summary = deliveries.summary(&args.expect.iter().copied().collect::<BTreeMap<_, _>>());
-    let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+    let per_second = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
     let report = Report {
         run: args.target.run,
         seconds,
         received_per_s: per_second(summary.received),
-        received_mb_per_s: per_second(bytes) / 1e6,
+        received_mb_per_s: per_second(bytes).map(|bytes| bytes / 1e6),
         deliveries: summary.clone(),
         end_to_end: latencies.summary(),
     };

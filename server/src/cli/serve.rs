@@ -1,6 +1,6 @@
 //! `partita serve`, and plain `partita`: settings and logging are set up, then the broker runs.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -43,7 +43,8 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CliError> {
 fn start_logging(args: &ServeArgs) -> Result<(), CliError> {
     let filter = filter(args.log_level.as_deref(), std::env::var("RUST_LOG").ok().as_deref())
         .map_err(|error| CliError::Usage(format!("--log-level: {error}; see `partita serve --help`")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let colours = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     match args.log_format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
