@@ -242,6 +242,16 @@ impl Content {
         self.stable = after;
     }
 
+    /// The process goes and the machine lives on: a write in flight still happens, or does not.
+    pub fn abandon(&mut self, random: &mut Random) {
+        for (_, (position, bytes)) in std::mem::take(&mut self.in_flight) {
+            if random.chance(50) {
+                self.now.write(position, &bytes);
+                self.change(Change::Write { position, bytes });
+            }
+        }
+    }
+
     /// Changes stored bytes behind everybody's back: damage that no crash does.
     pub fn overwrite(&mut self, position: u64, bytes: &[u8]) {
         assert!(position + bytes.len() as u64 <= self.now.len(), "damage lies within the file");

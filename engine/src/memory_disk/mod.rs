@@ -74,12 +74,13 @@ struct State {
     names: Names,
     files: BTreeMap<u64, Content>,
     next_file: u64,
-    /// Counts crashes: what was begun before one does not complete after it.
+    /// Counts crashes and kills: what was begun before one does not complete after it.
     life: u64,
     capacity: u64,
     random: Random,
     faults: Vec<Fault>,
     faults_hit: u64,
+    full_hits: u64,
     unreadable_percent: u64,
 }
 
@@ -89,9 +90,13 @@ impl State {
         files.iter().filter_map(|file| self.files.get(file)).map(|content| content.len()).sum()
     }
 
-    fn room_for(&self, file: u64, end: u64) -> Result<(), DiskError> {
+    fn room_for(&mut self, file: u64, end: u64) -> Result<(), DiskError> {
         let len = self.content(file).len();
-        if end > len && self.used() + (end - len) > self.capacity { Err(DiskError::Full) } else { Ok(()) }
+        if end > len && self.capacity < u64::MAX && self.used() + (end - len) > self.capacity {
+            self.full_hits += 1;
+            return Err(DiskError::Full);
+        }
+        Ok(())
     }
 
     fn fault(&mut self, operation: Operation, path: &Path) -> Result<(), DiskError> {
@@ -142,6 +147,7 @@ impl<L: Latency> MemoryDisk<L> {
             random: Random::new(seed),
             faults: Vec::new(),
             faults_hit: 0,
+            full_hits: 0,
             unreadable_percent: 0,
         };
         MemoryDisk { state: Rc::new(RefCell::new(state)), latency }
@@ -182,6 +188,11 @@ impl<L: Latency> MemoryDisk<L> {
         self.state.borrow().faults_hit
     }
 
+    /// How many operations found the disk full.
+    pub fn full_hits(&self) -> u64 {
+        self.state.borrow().full_hits
+    }
+
     /// The power goes and comes back: what is not stable may be lost, and what is under way never completes.
     pub fn crash(&self) {
         let state = &mut *self.state.borrow_mut();
@@ -192,6 +203,16 @@ impl<L: Latency> MemoryDisk<L> {
         }
         let reachable: std::collections::BTreeSet<u64> = state.names.files().collect();
         state.files.retain(|file, _| reachable.contains(file));
+    }
+
+    /// The process is killed and the machine lives on: all that was completed stays readable, and what is under way never
+    /// reports back.
+    pub fn kill(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.life += 1;
+        for content in state.files.values_mut() {
+            content.abandon(&mut state.random);
+        }
     }
 
     /// What a file holds; `None` when it does not exist.

@@ -41,6 +41,46 @@ fn durable_and_synced_writes_survive_every_crash() {
 }
 
 #[test]
+fn a_kill_keeps_what_was_completed_and_ends_what_is_under_way() {
+    #[derive(Clone, Copy)]
+    struct Never;
+    impl Latency for Never {
+        async fn wait(&self, _operation: Operation, _path: &Path) {
+            std::future::pending().await
+        }
+    }
+    let (mut done, mut lost) = (0, 0);
+    for seed in 0..50 {
+        let (disk, file) = run(prepared(seed));
+        run(file.write(0, block(1), Durability::Volatile)).unwrap();
+        let slow = MemoryFile {
+            disk: disk.with_latency(Never),
+            file: file.file,
+            path: file.path.clone(),
+            life: 0,
+            mode: file.mode,
+        };
+        assert!(crate::testing::poll_once(slow.write(BLOCK as u64, block(2), Durability::Durable)).is_none());
+        disk.kill();
+        assert!(run(file.len()).is_err(), "a handle from before the kill is dead");
+        let contents = disk.contents(path()).unwrap();
+        assert!(contents[..BLOCK].iter().all(|byte| *byte == 1), "seed {seed}");
+        if contents.len() > BLOCK {
+            done += 1
+        } else {
+            lost += 1
+        }
+        disk.crash();
+        let after = disk.contents(path()).unwrap();
+        assert!(
+            after.iter().all(|byte| *byte < 3),
+            "an abandoned write leaves no garbage in a later crash: seed {seed}"
+        );
+    }
+    assert!(done > 0 && lost > 0, "{done} done, {lost} lost");
+}
+
+#[test]
 fn volatile_writes_survive_crashes_wholly_partly_or_not_at_all() {
     let mut seen = [0u32; 3];
     for seed in 0..200 {
