@@ -1,0 +1,199 @@
+//! An administrator: creates and deletes topics, and deletes records, each until it is answered for good.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use wire::api::k03_metadata::MetadataRequestTopic;
+use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfig};
+use wire::api::k20_delete_topics::DeleteTopicState;
+use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
+use wire::api::{CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, MetadataRequest};
+use wire::{ErrorCode, TopicPartitionId, Uuid};
+
+use super::link::{Link, Lost};
+use super::{RETRY, Shared, Topic, TopicState};
+use crate::history::Event;
+
+const CREATE_TOPICS_VERSION: i16 = 7;
+const DELETE_TOPICS_VERSION: i16 = 6;
+const DELETE_RECORDS_VERSION: i16 = 2;
+const METADATA_VERSION: i16 = 12;
+const TIMEOUT_MS: i32 = 5_000;
+
+/// A topic to create.
+#[derive(Clone, Debug)]
+pub struct TopicPlan {
+    /// Its name.
+    pub name: String,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Its settings.
+    pub configs: Vec<(String, String)>,
+}
+
+/// What an administrator does, one step after the other.
+#[derive(Clone, Debug)]
+pub enum AdminStep {
+    /// Creates a topic.
+    Create(TopicPlan),
+    /// Deletes a topic by name.
+    Delete(String),
+    /// Deletes a part of a partition's records, in percent of those that there are.
+    DeleteRecords(TopicPartitionId, String, u64),
+}
+
+/// Takes the steps, with pauses of up to `pause`.
+pub async fn administer(shared: Rc<Shared>, steps: Vec<AdminStep>, pause: Duration) {
+    let mut link = None;
+    for step in steps {
+        shared.clock.sleep(shared.dice.delay(&(Duration::ZERO..=pause))).await;
+        shared.trace.event(format_args!("admin: {step:?}"));
+        until_answered(&shared, &mut link, &step).await;
+    }
+}
+
+/// Creates topics before anything else happens.
+pub async fn create_all(shared: &Shared, plans: &[TopicPlan]) {
+    let mut link = None;
+    for plan in plans {
+        until_answered(shared, &mut link, &AdminStep::Create(plan.clone())).await;
+    }
+}
+
+async fn until_answered(shared: &Shared, kept: &mut Option<Link>, step: &AdminStep) {
+    loop {
+        let mut link = match kept.take() {
+            Some(link) => link,
+            None => shared.link("admin").await,
+        };
+        let done = match step {
+            AdminStep::Create(plan) => create(shared, &mut link, plan).await,
+            AdminStep::Delete(name) => delete(shared, &mut link, name).await,
+            AdminStep::DeleteRecords(key, name, percent) => {
+                delete_records(shared, &mut link, (*key, name), *percent).await
+            }
+        };
+        match done {
+            Ok(done) => {
+                *kept = Some(link);
+                if done {
+                    return;
+                }
+                shared.clock.sleep(RETRY).await;
+            }
+            Err(Lost::Malformed(what)) => shared.violation(format!("admin: {what}")),
+            Err(lost) => shared.trace.event(format_args!("admin: {lost}")),
+        }
+    }
+}
+
+fn unexpected(shared: &Shared, what: &str, code: i16) -> bool {
+    if !ErrorCode::from_code(code).is_some_and(ErrorCode::is_retriable) {
+        shared.violation(format!("{what} answers error {code}"));
+        return true;
+    }
+    false
+}
+
+async fn create(shared: &Shared, link: &mut Link, plan: &TopicPlan) -> Result<bool, Lost> {
+    let config =
+        |(name, value): &(String, String)| CreatableTopicConfig { name: name.clone(), value: Some(value.clone()) };
+    let topic = CreatableTopic {
+        name: plan.name.clone(),
+        num_partitions: plan.partitions,
+        replication_factor: 1,
+        configs: plan.configs.iter().map(config).collect(),
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: TIMEOUT_MS, validate_only: false };
+    let response = link.ask(CREATE_TOPICS_VERSION, &request).await?;
+    let Some(result) = response.topics.first() else {
+        shared.violation("CreateTopics answers nothing".into());
+        return Ok(true);
+    };
+    let id = match ErrorCode::from_code(result.error_code) {
+        Some(ErrorCode::None) => Some(result.topic_id),
+        // An earlier attempt went unanswered.
+        Some(ErrorCode::TopicAlreadyExists) => topic_id(link, &plan.name).await?,
+        _ => return Ok(unexpected(shared, "CreateTopics", result.error_code)),
+    };
+    let Some(id) = id else { return Ok(false) };
+    let topic = Topic { name: plan.name.clone(), id, partitions: plan.partitions, state: TopicState::Alive };
+    shared.trace.event(format_args!("topic {} is {id}", topic.name));
+    shared.topics.borrow_mut().push(topic);
+    let has_retention = plan.configs.iter().any(|(name, _)| name.starts_with("retention"));
+    for partition in 0..plan.partitions {
+        let key = TopicPartitionId { topic: id, partition };
+        shared.history.borrow_mut().partition(key).has_retention = has_retention;
+    }
+    Ok(true)
+}
+
+async fn topic_id(link: &mut Link, name: &str) -> Result<Option<Uuid>, Lost> {
+    let topics = metadata(link, Some(name)).await?;
+    Ok(topics.into_iter().find(|(found, _, _)| found == name).map(|(_, id, _)| id))
+}
+
+/// Name, id and number of partitions of each topic, or of one.
+pub(super) async fn metadata(link: &mut Link, name: Option<&str>) -> Result<Vec<(String, Uuid, usize)>, Lost> {
+    let topics = name.map(|name| vec![MetadataRequestTopic { name: Some(name.to_owned()), ..Default::default() }]);
+    let request = MetadataRequest { topics, allow_auto_topic_creation: false, ..Default::default() };
+    let response = link.ask(METADATA_VERSION, &request).await?;
+    let good = response.topics.into_iter().filter(|topic| topic.error_code == 0);
+    Ok(good.map(|topic| (topic.name.unwrap_or_default(), topic.topic_id, topic.partitions.len())).collect())
+}
+
+async fn delete(shared: &Shared, link: &mut Link, name: &str) -> Result<bool, Lost> {
+    let id = {
+        let mut topics = shared.topics.borrow_mut();
+        let Some(topic) = topics.iter_mut().rfind(|topic| topic.name == name) else { return Ok(true) };
+        topic.state = TopicState::Deleting;
+        topic.id
+    };
+    let topics = vec![DeleteTopicState { name: None, topic_id: id }];
+    let request = DeleteTopicsRequest { topics, timeout_ms: TIMEOUT_MS, ..Default::default() };
+    let response = link.ask(DELETE_TOPICS_VERSION, &request).await?;
+    let code = response.responses.first().map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code);
+    match ErrorCode::from_code(code) {
+        // The latter: an earlier attempt went unanswered.
+        Some(ErrorCode::None | ErrorCode::UnknownTopicId) => {
+            let mut topics = shared.topics.borrow_mut();
+            topics.iter_mut().filter(|topic| topic.id == id).for_each(|topic| topic.state = TopicState::Deleted);
+            Ok(true)
+        }
+        _ => Ok(unexpected(shared, "DeleteTopics", code)),
+    }
+}
+
+async fn delete_records(
+    shared: &Shared,
+    link: &mut Link,
+    (key, name): (TopicPartitionId, &str),
+    percent: u64,
+) -> Result<bool, Lost> {
+    let Some(end) = super::consumer::list_offset(link, name, key.partition, super::consumer::LATEST).await? else {
+        return Ok(shared.may_be_gone(key.topic));
+    };
+    let offset = end * percent as i64 / 100;
+    shared.history.borrow_mut().record(key, Event::DeleteRecords { offset, acked: false });
+    let partitions = vec![DeleteRecordsPartition { partition_index: key.partition, offset }];
+    let topics = vec![DeleteRecordsTopic { name: name.to_owned(), partitions }];
+    let request = DeleteRecordsRequest { topics, timeout_ms: TIMEOUT_MS };
+    let response = link.ask(DELETE_RECORDS_VERSION, &request).await?;
+    let answer = response.topics.into_iter().flat_map(|topic| topic.partitions).next();
+    let Some(answer) = answer else {
+        shared.violation("DeleteRecords answers nothing".into());
+        return Ok(true);
+    };
+    match ErrorCode::from_code(answer.error_code) {
+        Some(ErrorCode::None) => {
+            shared.trace.event(format_args!("log start of {name}-{} is {}", key.partition, answer.low_watermark));
+            let offset = answer.low_watermark;
+            let mut history = shared.history.borrow_mut();
+            history.record(key, Event::DeleteRecords { offset, acked: true });
+            Ok(true)
+        }
+        Some(ErrorCode::UnknownTopicOrPartition) if shared.may_be_gone(key.topic) => Ok(true),
+        _ => Ok(unexpected(shared, "DeleteRecords", answer.error_code)),
+    }
+}

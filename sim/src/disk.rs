@@ -1,0 +1,50 @@
+//! The broker's disk: [`engine::memory_disk`], which crashes, tears, fills up and fails, behind seeded latencies.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use engine::memory_disk::{Latency, MemoryDisk, Operation};
+
+use crate::clock::Clock;
+use crate::dice::Dice;
+use crate::trace::Trace;
+
+/// The disk of a simulated broker.
+pub type SimDisk = MemoryDisk<DiskLatency>;
+
+/// How long operations take.
+#[derive(Clone, Debug)]
+pub struct DiskProfile {
+    /// Writes, syncs and all that changes names.
+    pub write: RangeInclusive<Duration>,
+    /// Reads and listings.
+    pub read: RangeInclusive<Duration>,
+}
+
+/// Waits in virtual time, and tells the trace.
+#[derive(Clone)]
+pub struct DiskLatency {
+    clock: Clock,
+    dice: Dice,
+    trace: Trace,
+    profile: DiskProfile,
+}
+
+impl DiskLatency {
+    /// Latencies of that profile.
+    pub fn new(clock: Clock, dice: Dice, trace: Trace, profile: DiskProfile) -> DiskLatency {
+        DiskLatency { clock, dice, trace, profile }
+    }
+}
+
+impl Latency for DiskLatency {
+    async fn wait(&self, operation: Operation, path: &Path) {
+        self.trace.event(format_args!("disk {operation:?} {}", path.display()));
+        let range = match operation {
+            Operation::Open | Operation::List | Operation::Read => &self.profile.read,
+            _ => &self.profile.write,
+        };
+        self.clock.sleep(self.dice.delay(range)).await;
+    }
+}

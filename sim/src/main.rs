@@ -1,0 +1,111 @@
+//! `sim`: runs seeds, and says how to run a failing one again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use sim::faults::{Effect, Effects};
+
+/// Runs whole brokers in a simulated world.
+#[derive(Debug, Parser)]
+#[command(name = "sim")]
+struct Arguments {
+    /// One seed.
+    #[arg(long, conflicts_with_all = ["seeds", "random"])]
+    seed: Option<u64>,
+    /// All seeds from A up to but without B, written A..B.
+    #[arg(long, value_parser = parse_range, conflicts_with = "random")]
+    seeds: Option<(u64, u64)>,
+    /// So many seeds of the clock's choice.
+    #[arg(long)]
+    random: Option<u64>,
+    /// Prints every event, one a line, and the broker's own log.
+    #[arg(long)]
+    trace: bool,
+    /// Goes on after a failing seed.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+fn parse_range(text: &str) -> Result<(u64, u64), String> {
+    let (from, to) = text.split_once("..").ok_or("expected A..B")?;
+    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
+    match (number(from)?, number(to)?) {
+        (from, to) if from < to => Ok((from, to)),
+        _ => Err("the range is empty".into()),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.trace {
+        tracing_subscriber::fmt().without_time().with_target(false).init();
+    }
+    let seeds: Box<dyn Iterator<Item = u64>> = match (arguments.seed, arguments.seeds, arguments.random) {
+        (Some(seed), ..) => Box::new(std::iter::once(seed)),
+        (_, Some((from, to)), _) => Box::new(from..to),
+        (.., count) => {
+            // The only clock that is ever read: it chooses the seeds, which then decide everything.
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
+            println!("random seeds from {now}");
+            Box::new(now..now + count.unwrap_or(1))
+        }
+    };
+    run_all(seeds, &arguments)
+}
+
+#[derive(Default)]
+struct Totals {
+    seeds: u64,
+    failed: Vec<u64>,
+    acked: usize,
+    read: usize,
+    effects: Effects,
+}
+
+fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode {
+    let mut totals = Totals::default();
+    for seed in seeds {
+        totals.seeds += 1;
+        let failures = match catch_unwind(AssertUnwindSafe(|| sim::run(seed, arguments.trace))) {
+            Ok(outcome) => {
+                totals.acked += outcome.acked;
+                totals.read += outcome.read;
+                for (effect, times) in &outcome.effects {
+                    *totals.effects.entry(*effect).or_insert(0) += times;
+                }
+                if arguments.seed.is_some() {
+                    println!("seed {seed}: {} events, hash {:016x}", outcome.events, outcome.hash);
+                }
+                outcome.failures()
+            }
+            Err(_) => vec!["it panicked".to_owned()],
+        };
+        if !failures.is_empty() {
+            totals.failed.push(seed);
+            report(seed, &failures);
+            if !arguments.keep_going {
+                break;
+            }
+        }
+    }
+    summarize(&totals)
+}
+
+fn report(seed: u64, failures: &[String]) {
+    println!("seed {seed} FAILED");
+    for failure in failures.iter().take(10) {
+        println!("  {failure}");
+    }
+    println!("  again: cargo run --release -p sim -- --seed {seed} --trace");
+}
+
+fn summarize(totals: &Totals) -> ExitCode {
+    let Totals { seeds, failed, acked, read, effects } = totals;
+    println!("{seeds} seeds, {} failed: {acked} values acknowledged, {read} read at the end", failed.len());
+    let text: Vec<String> =
+        Effect::ALL.iter().map(|effect| format!("{effect:?} {}", effects.get(effect).unwrap_or(&0))).collect();
+    println!("faults that took effect: {}", text.join(", "));
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

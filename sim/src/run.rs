@@ -1,0 +1,153 @@
+//! One seed, from the first start to the verdict.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::broker::{Broker, Machine};
+use crate::checkers::{self, Report};
+use crate::client::{Shared, TopicState, admin, committer, consumer, finale, producer};
+use crate::clock::Clock;
+use crate::dice::Dice;
+use crate::disk::{DiskLatency, SimDisk};
+use crate::executor::{Executor, Notify, Owner};
+use crate::faults::{Effects, Operator};
+use crate::net::Net;
+use crate::scenario::{Loads, Scenario};
+use crate::trace::Trace;
+
+/// How long clients may take to finish once everything is healed.
+const FINISH: Duration = Duration::from_secs(300);
+
+/// What came of a seed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// The hash of its events: the same in every run.
+    pub hash: u64,
+    /// How many events there were.
+    pub events: u64,
+    /// What the checkers say.
+    pub report: Report,
+    /// Promises that were broken, beyond the history.
+    pub violations: Vec<String>,
+    /// Faults that took effect.
+    pub effects: Effects,
+    /// Values that were acknowledged.
+    pub acked: usize,
+    /// Values that were there at the end.
+    pub read: usize,
+}
+
+impl Outcome {
+    /// Everything that may not be, one line each.
+    pub fn failures(&self) -> Vec<String> {
+        let anomalies = self.report.anomalies.iter().map(ToString::to_string);
+        self.violations.iter().cloned().chain(anomalies).collect()
+    }
+}
+
+/// Runs a seed; `show` prints its events.
+pub fn run(seed: u64, show: bool) -> Outcome {
+    let scenario = Scenario::new(seed);
+    let dice = Dice::new(!seed);
+    let clock = Clock::default();
+    let executor = Executor::new(clock.clone(), dice.fork());
+    let trace = Trace::new(clock.clone(), show);
+    let latency = DiskLatency::new(clock.clone(), dice.fork(), trace.clone(), scenario.disk.clone());
+    let disk = SimDisk::new(dice.bits(), latency);
+    disk.set_unreadable_percent(scenario.unreadable_percent);
+    let broker = Broker::new(Machine {
+        executor: executor.clone(),
+        disk,
+        net: Net::new(clock.clone(), dice.fork(), scenario.net.clone()),
+        dice: dice.fork(),
+        trace: trace.clone(),
+        mesh_delay: scenario.mesh_delay.clone(),
+        config: scenario.config.clone(),
+    });
+    let shared = Shared::new(clock, dice.fork(), trace.clone(), broker.clone());
+    let story = play(executor.clone(), shared.clone(), scenario, dice.fork());
+    let effects = executor.run(story).unwrap_or_else(|stuck| {
+        shared.violation(format!("the run got stuck: {stuck}"));
+        Effects::new()
+    });
+    broker.end(crate::broker::End::Kill);
+    let mut history = shared.history.take();
+    for topic in shared.topics.borrow().iter().filter(|topic| topic.state != TopicState::Alive) {
+        history.forget_topic(topic.id);
+    }
+    Outcome {
+        seed,
+        hash: trace.hash(),
+        events: trace.events(),
+        report: checkers::check(&history),
+        violations: shared.violations.take(),
+        effects,
+        acked: history.acked(),
+        read: history.read_at_the_end(),
+    }
+}
+
+/// Clients that are to finish.
+struct Crew {
+    executor: Executor,
+    owner: Owner,
+    working: Rc<Cell<usize>>,
+    ended: Rc<Notify>,
+}
+
+impl Crew {
+    fn new(executor: Executor) -> Crew {
+        Crew { owner: executor.new_owner(), executor, working: Rc::default(), ended: Rc::default() }
+    }
+
+    fn spawn(&self, client: impl Future<Output = ()> + 'static) {
+        let (working, ended) = (self.working.clone(), self.ended.clone());
+        working.set(working.get() + 1);
+        self.executor.spawn(self.owner, async move {
+            client.await;
+            working.set(working.get() - 1);
+            ended.notify();
+        });
+    }
+
+    async fn all_ended(&self) {
+        while self.working.get() > 0 {
+            self.ended.changed().await;
+        }
+    }
+}
+
+async fn play(executor: Executor, shared: Rc<Shared>, scenario: Scenario, dice: Dice) -> Effects {
+    let mut operator = Operator::new(shared.clone(), &scenario, dice.clone());
+    operator.start().await;
+    admin::create_all(&shared, &scenario.topics).await;
+    let topics = shared.topics.borrow().clone();
+    let Loads { producers, consumers, committers, admin } = scenario.loads(&topics);
+    let (workers, readers) = (Crew::new(executor.clone()), Crew::new(executor.clone()));
+    producers.into_iter().for_each(|plan| workers.spawn(producer::produce(shared.clone(), plan)));
+    committers.iter().for_each(|plan| workers.spawn(committer::commit(shared.clone(), plan.clone())));
+    workers.spawn(admin::administer(shared.clone(), admin, Duration::from_secs(1)));
+    consumers.into_iter().for_each(|plan| readers.spawn(consumer::consume(shared.clone(), plan)));
+    operator.bring(scenario.faults.clone()).await;
+    operator.heal().await;
+    finish(&shared, &workers, "writers").await;
+    shared.stopping.set(true);
+    finish(&shared, &readers, "consumers").await;
+    operator.restart(dice.within(1..=4) as u16).await;
+    if shared.clock.timeout(FINISH, finale::look(shared.clone(), committers)).await.is_none() {
+        shared.violation("the final reads never end".into());
+    }
+    executor.kill(workers.owner);
+    executor.kill(readers.owner);
+    operator.into_effects()
+}
+
+async fn finish(shared: &Shared, crew: &Crew, who: &str) {
+    if shared.clock.timeout(FINISH, crew.all_ended()).await.is_none() {
+        shared.violation(format!("{} {who} never finish, though everything is healed", crew.working.get()));
+    }
+}

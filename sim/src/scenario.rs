@@ -1,0 +1,245 @@
+//! What a seed decides before anything runs: cores, topics, loads and faults.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::broker::config::BrokerConfig;
+use engine::memory_disk::Operation;
+use wire::TopicPartitionId;
+use wire::compression::Compression;
+
+use crate::broker::End;
+use crate::client::Topic;
+use crate::client::admin::{AdminStep, TopicPlan};
+use crate::client::committer::CommitterPlan;
+use crate::client::consumer::ConsumerPlan;
+use crate::client::producer::ProducerPlan;
+use crate::dice::Dice;
+use crate::disk::DiskProfile;
+use crate::faults::{Broken, Fault};
+use crate::net::NetProfile;
+
+/// Most cores of a simulated broker.
+const CORES_MAX: u64 = 4;
+/// Within this time all faults happen.
+const FAULTS_WITHIN: Duration = Duration::from_secs(4);
+const MICROSECOND: Duration = Duration::from_micros(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// The world of one seed.
+pub struct Scenario {
+    /// Cores of the first start.
+    pub cores: u16,
+    /// The broker's settings.
+    pub config: Arc<BrokerConfig>,
+    /// The disk's latencies.
+    pub disk: DiskProfile,
+    /// Of 100 sectors that a power loss leaves half-written, how many cannot be read afterwards.
+    pub unreadable_percent: u64,
+    /// The network.
+    pub net: NetProfile,
+    /// Between cores.
+    pub mesh_delay: RangeInclusive<Duration>,
+    /// Topics that are there before the load begins.
+    pub topics: Vec<TopicPlan>,
+    /// What goes wrong when, in order.
+    pub faults: Vec<(Duration, Fault)>,
+    dice: Dice,
+    /// Large records and small segments.
+    bulky: bool,
+}
+
+/// What clients do.
+pub struct Loads {
+    /// Writers.
+    pub producers: Vec<ProducerPlan>,
+    /// Readers.
+    pub consumers: Vec<ConsumerPlan>,
+    /// Groups.
+    pub committers: Vec<CommitterPlan>,
+    /// The administrator's steps.
+    pub admin: Vec<AdminStep>,
+}
+
+impl Scenario {
+    /// That of a seed.
+    pub fn new(seed: u64) -> Scenario {
+        let dice = Dice::new(seed);
+        let bulky = dice.chance(10);
+        let slow_disk = if dice.chance(20) { 20 } else { 1 };
+        Scenario {
+            cores: cores(&dice),
+            config: Arc::new(config(&dice)),
+            disk: DiskProfile {
+                write: 20 * MICROSECOND..=2 * slow_disk * MILLISECOND,
+                read: 10 * MICROSECOND..=slow_disk * MILLISECOND,
+            },
+            unreadable_percent: 0,
+            net: NetProfile {
+                delay: 10 * MICROSECOND..=*dice.pick(&[1, 5, 30]) * MILLISECOND,
+                partial_percent: *dice.pick(&[0, 10, 50]),
+            },
+            mesh_delay: MICROSECOND..=*dice.pick(&[20, 500, 5_000]) * MICROSECOND,
+            topics: topics(&dice, bulky),
+            faults: faults(&dice),
+            dice: dice.fork(),
+            bulky,
+        }
+    }
+
+    /// What clients do with the topics that were created.
+    pub fn loads(&self, topics: &[Topic]) -> Loads {
+        let dice = &self.dice;
+        let all: Vec<(TopicPartitionId, String)> = topics
+            .iter()
+            .flat_map(|topic| {
+                let key = |partition| (TopicPartitionId { topic: topic.id, partition }, topic.name.clone());
+                (0..topic.partitions).map(key)
+            })
+            .collect();
+        let some = |most: u64| -> Vec<(TopicPartitionId, String)> {
+            let mut chosen: Vec<_> = (0..dice.within(1..=most)).map(|_| dice.pick(&all).clone()).collect();
+            chosen.sort();
+            chosen.dedup();
+            chosen
+        };
+        let producers = (0..dice.within(2..=4)).map(|index| self.producer(index, some(6))).collect();
+        let consumers = (0..dice.within(1..=3)).map(|index| ConsumerPlan {
+            name: format!("consumer-{index}"),
+            partitions: some(8),
+            fetch_bytes: *dice.pick(&[500, 20_000, 1 << 20]),
+            wait_ms: *dice.pick(&[0, 50, 500]).max(&1),
+            rewind_percent: *dice.pick(&[0, 0, 2]),
+        });
+        let committers = (0..dice.within(0..=2)).map(|group| CommitterPlan {
+            group: group as u32,
+            partition: dice.pick(&all).clone(),
+            commits: dice.within(5..=40) as i64,
+            pause: 60 * MILLISECOND,
+        });
+        let (consumers, committers) = (consumers.collect(), committers.collect());
+        Loads { producers, consumers, committers, admin: self.admin(topics, &all) }
+    }
+
+    fn producer(&self, index: u64, partitions: Vec<(TopicPartitionId, String)>) -> ProducerPlan {
+        let dice = &self.dice;
+        let idempotent = dice.chance(60);
+        let codecs = [Compression::None, Compression::None, Compression::Lz4, Compression::Gzip, Compression::Snappy];
+        ProducerPlan {
+            name: format!("producer-{index}"),
+            idempotent,
+            acks: if idempotent { -1 } else { *dice.pick(&[-1, 1, 1, 0]) },
+            partitions: partitions.into_iter().map(|(key, _)| key).collect(),
+            batches: dice.within(10..=if self.bulky { 40 } else { 120 }) as u32,
+            records_max: dice.within(1..=8),
+            record_bytes: if self.bulky { dice.within(10_000..=90_000) } else { dice.within(8..=2_000) } as usize,
+            in_flight_max: dice.within(1..=5) as usize,
+            compression: *dice.pick(&codecs),
+            pause: *dice.pick(&[0, 5, 60]) * MILLISECOND,
+            invalid_percent: *dice.pick(&[0, 3]),
+        }
+    }
+
+    fn admin(&self, topics: &[Topic], all: &[(TopicPartitionId, String)]) -> Vec<AdminStep> {
+        let dice = &self.dice;
+        let mut steps = Vec::new();
+        for index in 0..dice.within(0..=6) {
+            match dice.below(3) {
+                0 => {
+                    let name = format!("extra-{index}");
+                    let partitions = dice.within(1..=3) as i32;
+                    steps.push(AdminStep::Create(TopicPlan { name: name.clone(), partitions, configs: Vec::new() }));
+                    if dice.chance(60) {
+                        steps.push(AdminStep::Delete(name.clone()));
+                        if dice.chance(30) {
+                            steps.push(AdminStep::Create(TopicPlan { name, partitions, configs: Vec::new() }));
+                        }
+                    }
+                }
+                1 => {
+                    let (key, name) = dice.pick(all).clone();
+                    steps.push(AdminStep::DeleteRecords(key, name, dice.within(1..=100)));
+                }
+                _ if topics.len() > 1 && dice.chance(25) => {
+                    steps.push(AdminStep::Delete(dice.pick(&topics[1..]).name.clone()));
+                }
+                _ => {}
+            }
+        }
+        steps
+    }
+}
+
+fn cores(dice: &Dice) -> u16 {
+    dice.within(1..=CORES_MAX) as u16
+}
+
+fn config(dice: &Dice) -> BrokerConfig {
+    let settings = [
+        ("data.dir", "/data".to_owned()),
+        ("auto.create.topics.enable", "false".to_owned()),
+        ("offsets.topic.num.partitions", dice.within(1..=4).to_string()),
+        ("log.retention.check.interval.ms", dice.pick(&[100, 1000]).to_string()),
+        ("batch.validation", dice.pick(&["header", "full"]).to_string()),
+    ];
+    BrokerConfig::parse(settings).expect("simulated settings are valid")
+}
+
+fn topics(dice: &Dice, bulky: bool) -> Vec<TopicPlan> {
+    let count = dice.within(1..=3);
+    let topic = |index| {
+        let mut configs: Vec<(&str, String)> = Vec::new();
+        if dice.chance(40) {
+            configs.push(("segment.ms", dice.pick(&[20, 200, 1000]).to_string()));
+        }
+        if bulky {
+            configs.push(("segment.bytes", (1 << 20).to_string()));
+        }
+        if dice.chance(10) {
+            configs.push(("retention.ms", dice.pick(&[300, 2000]).to_string()));
+        }
+        if dice.chance(20) {
+            configs.push(("message.timestamp.type", "LogAppendTime".into()));
+        }
+        if dice.chance(20) {
+            configs.push(("index.interval.bytes", dice.pick(&[0, 200]).to_string()));
+        }
+        let configs = configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        TopicPlan { name: format!("topic-{index}"), partitions: dice.within(1..=4) as i32, configs }
+    };
+    (0..count).map(topic).collect()
+}
+
+fn faults(dice: &Dice) -> Vec<(Duration, Fault)> {
+    let mut faults: Vec<(Duration, Fault)> = (0..dice.below(6))
+        .map(|_| (Duration::from_micros(dice.below(FAULTS_WITHIN.as_micros() as u64)), fault(dice)))
+        .collect();
+    faults.sort_by_key(|(at, _)| *at);
+    faults
+}
+
+fn fault(dice: &Dice) -> Fault {
+    let after = |most_ms: u64| Duration::from_micros(dice.below(most_ms * 1000));
+    match dice.below(12) {
+        0..=3 => Fault::Crash {
+            how: *dice.pick(&[End::PowerLoss, End::PowerLoss, End::Kill]),
+            cores: cores(dice),
+            again_after: dice.chance(25).then(|| after(40)),
+        },
+        4 | 5 => Fault::Stop { cores: cores(dice), crash_after: dice.chance(30).then(|| after(30)) },
+        6 | 7 => Fault::Cut { count: dice.within(1..=5) as u32 },
+        8 | 9 => Fault::Full { room: dice.below(2 << 20), lasts: after(1500) },
+        _ => {
+            let (operation, path_part) = *dice.pick(&[
+                (Operation::Write, "journal"),
+                (Operation::Write, ".log"),
+                (Operation::Sync, ".log"),
+                (Operation::Read, ".log"),
+                (Operation::SyncDir, ""),
+                (Operation::Allocate, ""),
+            ]);
+            Fault::Break(Broken { operation, path_part, after: dice.below(10) as u32 })
+        }
+    }
+}
