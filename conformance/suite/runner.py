@@ -96,6 +96,7 @@ class Context:
         """
         argv = [str(word) for word in argv]
         self.say("$ " + shlex.join(argv))
+        started = time.monotonic()
         out = open(stdout, "wb") if stdout else subprocess.PIPE
         source = open(stdin, "rb") if stdin else subprocess.DEVNULL
         with open(self.log, "ab") as log:
@@ -108,7 +109,7 @@ class Context:
                     if stream not in (subprocess.PIPE, subprocess.DEVNULL):
                         stream.close()
         text = "" if stdout else done.stdout.decode(errors="replace")
-        self.say(text[:OUTPUT_SHOWN])
+        self.say(f"{text[:OUTPUT_SHOWN]}\n# status {done.returncode} after {time.monotonic() - started:.2f} s")
         if status is not None and done.returncode != status:
             raise Failed(f"status {done.returncode}, expected {status}: {shlex.join(argv)[:300]}")
         return text
