@@ -47,6 +47,20 @@ pub enum StartError {
     /// The metadata log holds what this release does not understand.
     #[error("the metadata log cannot be replayed: {0}")]
     Metadata(String),
+    /// A partition's folder has gone, and its records with it.
+    #[error(
+        "partition {partition} of the topic with id {topic} has no folder in {data_dir}, but its journal has records of it: they \
+         would be lost. Restore the folder, or move the journal away after copying the data folder",
+        data_dir = data_dir.display()
+    )]
+    FolderMissing {
+        /// The topic's id.
+        topic: wire::Uuid,
+        /// The partition.
+        partition: i32,
+        /// Where its folder is looked for.
+        data_dir: PathBuf,
+    },
     /// A log of groups holds what this release does not understand.
     #[error("the groups cannot be loaded: {0}")]
     Groups(String),
@@ -88,6 +102,9 @@ pub async fn boot<W: World>(
     let mut controller = Controller::new(identity.clone(), config.clone(), cores);
     load_metadata(&mut controller, &metadata)?;
     let catalog = controller.catalog().clone();
+    if let Some(key) = recovery.missing.iter().find(|&&key| catalog.image.partition(key).is_some()) {
+        return Err(StartError::FolderMissing { topic: key.topic, partition: key.partition, data_dir });
+    }
     Ok(Boot { config, identity, catalog, recovery: Arc::new(recovery), metadata })
 }
 

@@ -22,6 +22,10 @@ pub(crate) use inbox::{Inbox, Incoming};
 pub(crate) use net::{TcpStream, accept};
 pub(crate) use ring::Ring;
 
+/// How long glommio may sleep by mistake: 0.9 can park while tasks are runnable (fixed in its fork, PR 53, unreleased). A
+/// timer ends that, so one is kept armed as long as a core is busy.
+const HEARTBEAT: Duration = Duration::from_millis(20);
+
 /// Exit status of a process that gave up because of its disk (EX_IOERR).
 const EXIT_DISK: i32 = 74;
 
@@ -51,6 +55,7 @@ impl Linux {
             let error = submitter.submit_when_asked().await;
             exit(&format!("io_uring refuses operations: {error}"));
         });
+        queues.spawn(beat(ring.clone()));
         Ok(Linux { shared: Rc::new(Shared { ring, disk, queues, inboxes, id, begun: Instant::now() }) })
     }
 
@@ -117,6 +122,17 @@ impl World for Linux {
 
     fn fail(&self, reason: &str) {
         exit(reason);
+    }
+}
+
+/// Keeps a timer armed until a whole period has passed in which nothing was submitted.
+async fn beat(ring: Rc<Ring>) {
+    loop {
+        let seen = ring.turns();
+        executor::sleep(HEARTBEAT).await;
+        if ring.turns() == seen {
+            ring.turn_after(seen).await;
+        }
     }
 }
 

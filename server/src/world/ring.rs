@@ -1,8 +1,9 @@
 //! A core's own io_uring: everything the broker asks of the kernel while it runs, files and sockets alike.
 //!
-//! It stands beside the executor's ring because the executor's has no writes with RWF_DSYNC. Its completions are announced
-//! by an eventfd that the executor awaits; entries pushed in one turn of the executor are submitted together, by
-//! [`Ring::submit_when_asked`].
+//! It stands beside the executor's ring because the executor's has no writes with RWF_DSYNC. Entries pushed in one turn of
+//! the executor are submitted together, by [`Ring::submit_when_asked`], which also takes what completes at once: most
+//! sends, and receives whose bytes have come already. Later completions are announced by an eventfd that the executor
+//! awaits.
 //!
 //! Invariant: what an operation points to stays alive and in its place until the kernel has completed it. An
 //! [`Operation`] owns it, and one that is dropped early leaves it with the ring.
@@ -33,6 +34,10 @@ pub(crate) struct Ring {
     backlog: RefCell<VecDeque<squeue::Entry>>,
     asked: Cell<bool>,
     submitter: RefCell<Option<Waker>>,
+    /// Turns in which something was submitted.
+    turns: Cell<u64>,
+    /// Waits for the next of them.
+    watcher: RefCell<Option<Waker>>,
 }
 
 enum State {
@@ -43,7 +48,8 @@ enum State {
 }
 
 impl Ring {
-    /// Sets a ring up for the calling thread. Each completion makes `event`, an eventfd, readable.
+    /// Sets a ring up for the calling thread. Each completion makes `event`, an eventfd, readable; also one that is taken
+    /// at once, because the kernel's flag that leaves those out leaves out all that do not come from a worker thread.
     pub(crate) fn new(event: RawFd) -> io::Result<Rc<Ring>> {
         let uring = IoUring::new(ENTRIES)?;
         uring.submitter().register_eventfd(event)?;
@@ -53,6 +59,8 @@ impl Ring {
             backlog: RefCell::default(),
             asked: Cell::new(false),
             submitter: RefCell::default(),
+            turns: Cell::new(0),
+            watcher: RefCell::default(),
         }))
     }
 
@@ -94,7 +102,29 @@ impl Ring {
             if let Err(error) = self.submit() {
                 return error;
             }
+            self.reap();
+            self.turns.set(self.turns.get() + 1);
+            if let Some(watcher) = self.watcher.borrow_mut().take() {
+                watcher.wake();
+            }
         }
+    }
+
+    /// Counts the turns in which something was submitted.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.get()
+    }
+
+    /// Returns once there have been more turns than `seen`. One task at a time.
+    pub(crate) async fn turn_after(&self, seen: u64) {
+        poll_fn(|context| {
+            if self.turns.get() > seen {
+                return Poll::Ready(());
+            }
+            *self.watcher.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     fn submit(&self) -> io::Result<()> {
