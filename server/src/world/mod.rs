@@ -125,12 +125,12 @@ impl World for Linux {
     }
 }
 
-/// Keeps a timer armed until a whole period has passed in which nothing was submitted.
+/// Keeps a timer armed until a whole period has passed in which nothing was submitted or under way.
 async fn beat(ring: Rc<Ring>) {
     loop {
         let seen = ring.turns();
         executor::sleep(HEARTBEAT).await;
-        if ring.turns() == seen {
+        if ring.turns() == seen && !ring.is_working() {
             ring.turn_after(seen).await;
         }
     }

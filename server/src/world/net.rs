@@ -63,7 +63,7 @@ impl TcpStream {
             let flags = (libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32;
             let entry = opcode::SendMsg::new(self.fd(), &raw const *outgoing.header).flags(flags).build();
             // SAFETY: header, vectors and chunks are on the heap, owned by `outgoing` like the socket.
-            let (result, kept) = unsafe { self.world.ring().start(entry, outgoing) }.await;
+            let (result, kept) = unsafe { self.world.ring().start_endless(entry, outgoing) }.await;
             outgoing = kept;
             let sent = result? as usize;
             left -= sent;
@@ -86,7 +86,7 @@ impl Stream for TcpStream {
         assert!(!spare.is_empty(), "a read needs room");
         let entry = opcode::Recv::new(self.fd(), spare.as_mut_ptr().cast(), spare.len() as u32).build();
         // SAFETY: the target is the buffer's heap memory, which the operation keeps together with the socket.
-        let operation = unsafe { self.world.ring().start(entry, (buffer, self.socket.clone())) };
+        let operation = unsafe { self.world.ring().start_endless(entry, (buffer, self.socket.clone())) };
         let (result, (mut buffer, _)) = operation.await;
         let result = result.map(|count| {
             let count = count as usize;
@@ -123,7 +123,7 @@ pub(crate) async fn accept(ring: &Rc<Ring>, listener: &Rc<TcpListener>) -> io::R
     let entry =
         opcode::Accept::new(types::Fd(listener.as_raw_fd()), null, null.cast()).flags(libc::SOCK_CLOEXEC).build();
     // SAFETY: the entry points to no memory, and the operation keeps the listener.
-    let (result, _) = unsafe { ring.start(entry, listener.clone()) }.await;
+    let (result, _) = unsafe { ring.start_endless(entry, listener.clone()) }.await;
     let fd = RawFd::try_from(result?).expect("descriptors are small");
     // SAFETY: the kernel has just made the descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -29,15 +29,22 @@ const DETACHED: u64 = u64::MAX;
 /// One core's ring.
 pub(crate) struct Ring {
     uring: RefCell<IoUring>,
-    operations: RefCell<Slab<State>>,
+    operations: RefCell<Slab<Pending>>,
     /// Entries that did not fit into the submission queue, oldest first.
     backlog: RefCell<VecDeque<squeue::Entry>>,
     asked: Cell<bool>,
     submitter: RefCell<Option<Waker>>,
+    /// Operations under way that end by themselves.
+    finite: Cell<usize>,
     /// Turns in which something was submitted.
     turns: Cell<u64>,
     /// Waits for the next of them.
     watcher: RefCell<Option<Waker>>,
+}
+
+struct Pending {
+    is_finite: bool,
+    state: State,
 }
 
 enum State {
@@ -59,6 +66,7 @@ impl Ring {
             backlog: RefCell::default(),
             asked: Cell::new(false),
             submitter: RefCell::default(),
+            finite: Cell::new(0),
             turns: Cell::new(0),
             watcher: RefCell::default(),
         }))
@@ -70,7 +78,20 @@ impl Ring {
     /// # Safety
     /// `entry` points to nothing that `keep` does not own or that does not live forever.
     pub(crate) unsafe fn start<T: 'static>(self: &Rc<Self>, entry: squeue::Entry, keep: T) -> Operation<T> {
-        let index = self.operations.borrow_mut().insert(State::Pending(None));
+        self.finite.set(self.finite.get() + 1);
+        self.insert(entry, keep, true)
+    }
+
+    /// As [`Ring::start`], for what waits for a client and may take for ever.
+    ///
+    /// # Safety
+    /// As for [`Ring::start`].
+    pub(crate) unsafe fn start_endless<T: 'static>(self: &Rc<Self>, entry: squeue::Entry, keep: T) -> Operation<T> {
+        self.insert(entry, keep, false)
+    }
+
+    fn insert<T: 'static>(self: &Rc<Self>, entry: squeue::Entry, keep: T, is_finite: bool) -> Operation<T> {
+        let index = self.operations.borrow_mut().insert(Pending { is_finite, state: State::Pending(None) });
         self.push(entry.user_data(index as u64));
         Operation { ring: self.clone(), index, keep: Some(keep) }
     }
@@ -110,6 +131,11 @@ impl Ring {
         }
     }
 
+    /// Whether an operation is under way that ends by itself.
+    pub(crate) fn is_working(&self) -> bool {
+        self.finite.get() > 0
+    }
+
     /// Counts the turns in which something was submitted.
     pub(crate) fn turns(&self) -> u64 {
         self.turns.get()
@@ -127,10 +153,11 @@ impl Ring {
         .await;
     }
 
+    /// Submits everything, or asks to be called again when the kernel wants its completions taken first.
     fn submit(&self) -> io::Result<()> {
         let mut uring = self.uring.borrow_mut();
         let mut backlog = self.backlog.borrow_mut();
-        while !backlog.is_empty() {
+        loop {
             let mut queue = uring.submission();
             while let Some(entry) = backlog.pop_front() {
                 // SAFETY: `start` was promised that what the entry points to lives until its completion.
@@ -139,14 +166,20 @@ impl Ring {
                     break;
                 }
             }
+            if queue.is_empty() {
+                return Ok(());
+            }
             drop(queue);
             match uring.submit() {
                 Ok(_) => {}
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EBUSY)) => {
+                    self.asked.set(true);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// Hands the results of completed operations to those who wait for them.
@@ -160,8 +193,9 @@ impl Ring {
                     continue;
                 }
                 let index = completion.user_data() as usize;
-                let state = operations.get_mut(index).expect("an operation completes once");
-                match std::mem::replace(state, State::Completed(completion.result())) {
+                let pending = operations.get_mut(index).expect("an operation completes once");
+                self.finite.set(self.finite.get() - usize::from(pending.is_finite));
+                match std::mem::replace(&mut pending.state, State::Completed(completion.result())) {
                     State::Pending(waker) => wakers.extend(waker),
                     State::Abandoned(_) => drop(operations.remove(index)),
                     State::Completed(_) => unreachable!("an operation completes once"),
@@ -186,7 +220,7 @@ impl<T: 'static> Future for Operation<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut operations = self.ring.operations.borrow_mut();
-        let state = operations.get_mut(self.index).expect("polled after it was ready");
+        let state = &mut operations.get_mut(self.index).expect("polled after it was ready").state;
         let State::Completed(result) = *state else {
             *state = State::Pending(Some(context.waker().clone()));
             return Poll::Pending;
@@ -203,7 +237,7 @@ impl<T: 'static> Drop for Operation<T> {
     fn drop(&mut self) {
         let Some(keep) = self.keep.take() else { return };
         let mut operations = self.ring.operations.borrow_mut();
-        match operations.get_mut(self.index) {
+        match operations.get_mut(self.index).map(|pending| &mut pending.state) {
             Some(state @ State::Pending(_)) => *state = State::Abandoned(Box::new(keep)),
             _ => drop(operations.try_remove(self.index)),
         }
