@@ -11,8 +11,10 @@ use glommio::{ExecutorJoinHandle, Latency, LocalExecutorBuilder, Placement, Shar
 /// Shares of what clients wait for, and of background work, when both want the core.
 const FOREGROUND_SHARES: usize = 1000;
 const BACKGROUND_SHARES: usize = 100;
-/// How long a task queue may run before it yields to another; also the period of glommio's preemption timer.
-const PREEMPT: Duration = Duration::from_millis(1);
+/// How long a task queue may run before it yields to another. Long, because glommio 0.9 goes to sleep with runnable tasks
+/// when this timer fires before the first of them is run (`run_task_queues` then says that there was none): with 1 ms, that
+/// is a thread that the kernel has set aside at the wrong moment.
+const PREEMPT: Duration = Duration::from_millis(100);
 /// glommio registers buffers for its own direct I/O, which the broker does not use; the least it takes.
 const IO_MEMORY_BYTES: usize = 64 << 10;
 
