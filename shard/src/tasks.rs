@@ -1,41 +1,61 @@
 //! A core's standing tasks: the journal's writer, background work, the publisher of changes, and the clock.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use futures_util::future::select;
 
 use crate::calls;
 use crate::core::Core;
-use crate::signal::Signal;
 use crate::world::{CoreId, World};
 
 /// How often idle connections and expired producers are looked at.
 const HOUSEKEEPING_MS: i64 = 1_000;
 
-/// Counts jobs under way, so that a clean stop can wait for the last.
+/// Knows the jobs under way, so that a clean stop and a deletion can wait for those that may still touch their files.
 #[derive(Default)]
 pub(crate) struct Jobs {
-    running: Cell<usize>,
-    ended: Signal,
+    /// The number of the next job.
+    next: Cell<u64>,
+    running: RefCell<BTreeSet<u64>>,
+    waiting: RefCell<Vec<(u64, oneshot::Sender<()>)>>,
 }
 
 impl Jobs {
-    fn begin(&self) {
-        self.running.set(self.running.get() + 1);
+    fn begin(&self) -> u64 {
+        let job = self.next.replace(self.next.get() + 1);
+        self.running.borrow_mut().insert(job);
+        job
     }
 
-    fn end(&self) {
-        self.running.set(self.running.get() - 1);
-        self.ended.notify();
+    fn end(&self, job: u64) {
+        let mut running = self.running.borrow_mut();
+        running.remove(&job);
+        let oldest = running.first().copied().unwrap_or(u64::MAX);
+        for (_, sender) in self.waiting.borrow_mut().extract_if(.., |(before, _)| *before <= oldest) {
+            // Whoever has gone does not mind.
+            let _ = sender.send(());
+        }
+    }
+
+    /// Waits until the jobs that are under way now have ended; more may have begun since.
+    pub(crate) async fn ended(&self) {
+        if self.running.borrow().is_empty() {
+            return;
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().push((self.next.get(), sender));
+        receiver.await.expect("the sender goes when the jobs have ended");
     }
 
     /// Waits until no job is under way.
     pub(crate) async fn all_ended(&self) {
-        while self.running.get() > 0 {
-            self.ended.wait().await;
+        while !self.running.borrow().is_empty() {
+            self.ended().await;
         }
     }
 }
@@ -58,12 +78,12 @@ async fn write_journal<W: World>(core: Rc<Core<W>>) {
             core.signals.journal.wait().await;
             continue;
         };
-        core.jobs.begin();
+        let number = core.jobs.begin();
         let begun_ns = core.world().monotonic_ns();
         let done = job.perform().await;
         core.counters().journal_group(core.world().monotonic_ns() - begun_ns);
         let handled = core.state().store.handle_journal(done);
-        core.jobs.end();
+        core.jobs.end(number);
         if let Err(fatal) = handled {
             // A failed flush may have dropped the pages: nobody can know what is on disk, but a restart finds out.
             core.world().fail(&fatal.to_string());
@@ -81,12 +101,12 @@ async fn work_behind<W: World>(core: Rc<Core<W>>) {
             core.signals.background.wait().await;
             continue;
         };
-        core.jobs.begin();
+        let number = core.jobs.begin();
         let worker = core.clone();
         core.world().spawn_background(async move {
             let done = job.perform().await;
             let handled = worker.state().store.handle_background(done);
-            worker.jobs.end();
+            worker.jobs.end(number);
             match handled {
                 Ok(()) => calls::proceed(&worker),
                 Err(fatal) => worker.world().fail(&fatal.to_string()),

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use wire::TopicPartitionId;
@@ -36,6 +36,22 @@ pub struct Trusted {
 
 /// What was found in a partition's folder: lengths of files, by offset and kind.
 type Found = BTreeMap<(i64, FileKind), u64>;
+
+/// A partition's folder under a name that no log has.
+pub struct Retired<D: Disk> {
+    disk: D,
+    dir: PathBuf,
+}
+
+impl<D: Disk> Retired<D> {
+    /// Removes the folder.
+    ///
+    /// # Errors
+    /// The disk's. What is left goes at the next start.
+    pub async fn remove(self) -> Result<(), EngineError> {
+        self.disk.remove_dir(&self.dir).await.map_err(EngineError::disk(&self.dir))
+    }
+}
 
 impl<D: Disk> Log<D> {
     /// Makes the folder of a new partition in `data_dir`. The first segment's file follows with its first bytes.
@@ -108,17 +124,26 @@ impl<D: Disk> Log<D> {
         self.handle_filed(done)
     }
 
-    /// Removes the partition: its folder first gets the name `<topic>-<partition>.<uuid>-delete`, durably, so that a
-    /// crash does not leave half a log. `unique` tells it from earlier topics of that name.
+    /// Begins to remove the partition: its folder gets the name `<topic>-<partition>.<uuid>-delete`, durably, so that a
+    /// crash does not leave half a log, and a new topic may have the name. `unique` tells it from earlier topics of that
+    /// name. No job may be in flight: one that opens a file late would open the new topic's.
     ///
     /// # Errors
-    /// The disk's. What is left under the new name goes at the next start.
-    pub async fn delete(self, unique: u128) -> Result<(), EngineError> {
+    /// The disk's.
+    pub async fn retire(self, unique: u128) -> Result<Retired<D>, EngineError> {
         let data_dir = self.dir.parent().unwrap_or(Path::new("."));
         let deleted = data_dir.join(deleted_folder_name(&self.topic, self.key.partition, unique));
         self.disk.rename(&self.dir, &deleted).await.map_err(EngineError::disk(&self.dir))?;
         self.disk.sync_dir(data_dir).await.map_err(EngineError::disk(data_dir))?;
-        self.disk.remove_dir(&deleted).await.map_err(EngineError::disk(&deleted))
+        Ok(Retired { disk: self.disk, dir: deleted })
+    }
+
+    /// [`Log::retire`] and [`Retired::remove`].
+    ///
+    /// # Errors
+    /// The disk's. What is left under the new name goes at the next start.
+    pub async fn delete(self, unique: u128) -> Result<(), EngineError> {
+        self.retire(unique).await?.remove().await
     }
 
     fn new(disk: &D, dir: Rc<Path>, topic: &str, key: TopicPartitionId, config: LogConfig) -> Self {

@@ -40,7 +40,7 @@ use crate::tail::ChunkPool;
 
 pub use append::Placed;
 pub use filing::{FILING_BYTES_MIN, FilingDone, FilingJob};
-pub use lifecycle::Trusted;
+pub use lifecycle::{Retired, Trusted};
 pub use read::{Read, ReadError, ReadJob};
 pub use removal::RemovalJob;
 use segment::{Segment, Stage};

@@ -28,7 +28,7 @@ pub(crate) async fn publish<W: World>(core: &Rc<Core<W>>, change: Arc<Change>) {
             }
         }
     }
-    if let Some(controller) = &mut core.state().controller {
+    if let Some(State { controller: Some(controller), .. }) = core.state_if_open().as_deref_mut() {
         controller.published(change.write_id);
     }
     core.pump();
@@ -43,7 +43,10 @@ pub(crate) async fn prepare<W: World>(core: Rc<Core<W>>, change: Arc<Change>) ->
         let log = created.map_err(|error| {
             format!("the log of {}-{} cannot be created: {error}", placed.topic, placed.key.partition)
         })?;
-        let mut state = core.state();
+        let Some(mut state) = core.state_if_open() else {
+            // The next start opens what the change has created.
+            return std::future::pending().await;
+        };
         let start = partition_start(&log, &change.catalog, placed.key);
         state.partitions.open(placed.key, start);
         state.store.insert(log);
@@ -55,8 +58,29 @@ pub(crate) async fn prepare<W: World>(core: Rc<Core<W>>, change: Arc<Change>) ->
     Ok(())
 }
 
-/// Shows the catalog, and takes down what the change deletes.
-pub(crate) fn show<W: World>(core: &Rc<Core<W>>, change: &Change) {
+/// Shows the catalog, and takes down what the change deletes: afterwards the names are free for new topics.
+pub(crate) async fn show<W: World>(core: Rc<Core<W>>, change: Arc<Change>) -> Result<(), String> {
+    let removed = show_at_once(&core, &change);
+    if removed.is_empty() {
+        return Ok(());
+    }
+    // They may still open files by the names that are about to be free.
+    core.jobs.ended().await;
+    for log in removed {
+        let unique = core.world().random();
+        let retired =
+            log.retire(unique).await.map_err(|error| format!("a deleted partition stays in place: {error}"))?;
+        core.world().spawn_background(async move {
+            if let Err(error) = retired.remove().await {
+                tracing::warn!(%error, "a deleted partition's files are left over; the next start removes them");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Shows the catalog; returns the logs that are to be deleted.
+fn show_at_once<W: World>(core: &Rc<Core<W>>, change: &Change) -> Vec<Log<W::Disk>> {
     core.set_catalog(change.catalog.clone());
     for topic in &change.reconfigured {
         let Some(config) = change.catalog.topic_config(*topic) else { continue };
@@ -69,24 +93,20 @@ pub(crate) fn show<W: World>(core: &Rc<Core<W>>, change: &Change) {
             }
         }
     }
+    let mut removed = Vec::new();
     for placed in change.deleted.iter().filter(|placed| placed.core == core.id().0) {
         let mut state = core.state();
         state.partitions.close(placed.key);
-        if let Some(log) = state.store.remove(placed.key) {
-            let owner = core.clone();
-            core.world().spawn_background(async move {
-                let unique = owner.world().random();
-                if let Err(error) = log.delete(unique).await {
-                    tracing::warn!(%error, "a deleted partition's files are left over; the next start removes them");
-                }
-            });
-        }
+        removed.extend(state.store.remove(placed.key));
+        // Whoever waits for a log start to move hears that the partition is gone.
+        state.log_starts.retain(|waiter| waiter.key != placed.key);
     }
     let topics: BTreeSet<_> = change.deleted.iter().map(|placed| &placed.topic).collect();
     for topic in topics {
         core.state().groups.topic_deleted(core.world().now_ms(), topic);
     }
     core.pump();
+    removed
 }
 
 /// Ends connections; whoever waits for an answer gets none.

@@ -40,10 +40,7 @@ pub(crate) fn begin<W: World>(core: &Rc<Core<W>>, call: Call) -> LocalBoxFuture<
             async move { Reply::Control(Box::new(answered(response).await)) }.boxed_local()
         }
         Call::Prepare(change) => control::prepare(owner, change).map(Reply::Done).boxed_local(),
-        Call::Show(change) => {
-            control::show(core, &change);
-            ready(Reply::Done(Ok(())))
-        }
+        Call::Show(change) => control::show(owner, change).map(Reply::Done).boxed_local(),
         Call::Metrics => ready(Reply::Metrics(Box::new(measure(core)))),
         Call::Drain => {
             control::drain(core);
