@@ -53,7 +53,7 @@ pub(crate) async fn list_offsets<W: World>(
 
 async fn list_one<W: World>(core: &Core<W>, query: OffsetQuery) -> Result<Option<FoundTimestamp>, ErrorCode> {
     let lookup = {
-        let state = core.state();
+        let state = core.state_if_open().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let status = leader_status(&state, query.key, query.current_leader_epoch)?;
         let log = state.store.log(query.key).ok_or(ErrorCode::NotLeaderOrFollower)?;
         let at = |offset| {
@@ -100,7 +100,7 @@ pub(crate) async fn delete_records<W: World>(
 /// Moves the log start; returns it once it is durable.
 async fn delete_before<W: World>(core: &Rc<Core<W>>, key: TopicPartitionId, before: i64) -> Result<i64, ErrorCode> {
     let receiver = {
-        let mut state = core.state();
+        let mut state = core.state_if_open().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let status = leader_status(&state, key, -1)?;
         let before = if before == HIGH_WATERMARK { status.high_watermark } else { before };
         if before < 0 || before > status.high_watermark {

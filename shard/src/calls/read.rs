@@ -71,7 +71,7 @@ async fn read_records<W: World>(
     data: &mut PartitionData,
 ) -> Result<Vec<Bytes>, ErrorCode> {
     let read = {
-        let state = core.state();
+        let state = core.state_if_open().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let status = leader_status(&state, part.key, part.current_leader_epoch)?;
         data.high_watermark = status.high_watermark;
         data.last_stable_offset = status.last_stable;
