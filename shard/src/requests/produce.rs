@@ -9,6 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use wire::api::ProduceRequest;
 use wire::api::k00_produce::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse};
+use wire::batch::BatchHeader;
+use wire::codec::Records;
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::{Context, TOPIC_IDS_PRODUCE, spread::Spread};
@@ -26,6 +28,7 @@ pub(super) fn start<W: World>(context: Context<W>, body: Bytes) -> LocalBoxFutur
         Err(close) => return std::future::ready(close).boxed_local(),
     };
     let (acks, version) = (request.acks, context.version);
+    let request_error = request_error(&request);
     let catalog = context.core.catalog();
     let (mut topics, mut answers, mut spread) = (Vec::new(), Vec::new(), Spread::new());
     for topic in request.topic_data {
@@ -43,7 +46,7 @@ pub(super) fn start<W: World>(context: Context<W>, body: Bytes) -> LocalBoxFutur
                 catalog.core_of(key).map(|core| (core, key))
             });
             match placed {
-                _ if !ACKS.contains(&acks) => answers[slot].error_code = ErrorCode::InvalidRequiredAcks.code(),
+                _ if request_error.is_error() => answers[slot].error_code = request_error.code(),
                 Some((core, key)) => {
                     let records = data.records.unwrap_or_default().into_bytes();
                     spread.add(CoreId(core), slot, ProducePart { key, records });
@@ -73,6 +76,25 @@ pub(super) fn start<W: World>(context: Context<W>, body: Bytes) -> LocalBoxFutur
         }
     }
     .boxed_local()
+}
+
+/// What is wrong with the request as a whole, which is then the answer for every partition.
+fn request_error(request: &ProduceRequest) -> ErrorCode {
+    let mut partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let is_transactional = |records: &Records| {
+        // The header is in the first piece: records of a request lie in its frame.
+        let header = records.chunks().first().and_then(|bytes| BatchHeader::parse(bytes).ok());
+        header.is_some_and(|header| header.is_transactional())
+    };
+    if !ACKS.contains(&request.acks) {
+        ErrorCode::InvalidRequiredAcks
+    } else if request.transactional_id.is_none()
+        && partitions.any(|data| data.records.as_ref().is_some_and(is_transactional))
+    {
+        ErrorCode::TransactionalIdAuthorizationFailed
+    } else {
+        ErrorCode::None
+    }
 }
 
 fn response(topics: Vec<(String, wire::Uuid, usize)>, answers: Vec<PartitionProduceResponse>) -> ProduceResponse {
