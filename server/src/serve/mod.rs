@@ -6,6 +6,7 @@ mod exposition;
 pub(crate) mod flush;
 mod http;
 mod listeners;
+mod lock;
 
 use std::io;
 use std::path::Path;
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 use self::core::{Role, Shared};
 use self::flush::FlushClass;
+use self::lock::LockError;
 use crate::world::{Inbox, Incoming, Thread, start};
 
 /// Why the broker does not run.
@@ -33,6 +35,9 @@ pub(crate) enum ServeError {
         "core {core} cannot run: {error}. Partita needs io_uring (Linux 5.19 or newer, not blocked by seccomp); see `partita check`"
     )]
     Core { core: u16, error: String },
+    /// The data folder is not ours to use.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -44,7 +49,10 @@ pub(crate) enum ServeError {
 /// Runs a broker until SIGTERM or SIGINT, then stops it cleanly. A second signal ends it at once; nothing that was
 /// acknowledged is lost by that.
 pub(crate) fn serve(config: BrokerConfig) -> Result<(), ServeError> {
+    end_with_any_thread();
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    // Before anything else touches the folder, and until the process ends.
+    let _lock = lock::take(Path::new(&config.data_dir))?;
     let bound = config.listeners.iter().map(listeners::bind).collect::<Result<Vec<_>, _>>()?;
     let metrics = config.metrics_listen.as_deref().map(listeners::bind_address).transpose()?;
     let endpoints = listeners::endpoints(&config, &bound);
@@ -85,6 +93,16 @@ pub(crate) fn serve(config: BrokerConfig) -> Result<(), ServeError> {
         }
     }
     Ok(())
+}
+
+/// Makes a panic of any thread the end of the process: a broker with a dead core would let its clients wait for ever, while
+/// a restart recovers.
+fn end_with_any_thread() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 /// Exit status after a second signal (128 + SIGINT).
