@@ -335,7 +335,9 @@ fn store_config(config: &BrokerConfig, salt: u128) -> StoreConfig {
     // There has to be room for the first file and two of full size.
     let file_bytes_max = (journal.total_bytes_max - journal.first_file_bytes) / 2;
     journal.file_bytes_max = journal.file_bytes_max.min(block_floor(file_bytes_max));
-    store.batch_bytes_max = store.batch_bytes_max.min(journal.file_bytes_max as usize / 2);
+    // One batch is filed while the next one comes in.
+    store.batch_bytes_max =
+        store.batch_bytes_max.min(journal.file_bytes_max as usize / 2).min(store.memory_bytes_max / 2);
     store
 }
 
