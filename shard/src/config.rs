@@ -9,6 +9,8 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// What all requests of this core may hold at a time (`queued.max.request.bytes`, shared among the cores).
     pub request_memory_bytes: usize,
+    /// What all fetch responses of this core may hold at a time: as much as requests may.
+    pub fetch_memory_bytes: usize,
     /// The largest fetch response (`fetch.max.bytes`).
     pub fetch_bytes_max: usize,
     /// Connections of this core (`max.connections`, shared among the cores).
@@ -23,10 +25,12 @@ impl Limits {
     /// One core's share.
     pub(crate) fn new(config: &BrokerConfig, cores: u16) -> Limits {
         let cores = usize::from(cores);
+        let share = config.queued_max_request_bytes / cores;
         Limits {
             request_bytes_max: config.socket_request_max_bytes,
             // A core must be able to hold the largest request, however many cores there are.
-            request_memory_bytes: (config.queued_max_request_bytes / cores).max(config.socket_request_max_bytes),
+            request_memory_bytes: share.max(config.socket_request_max_bytes),
+            fetch_memory_bytes: share.max(config.fetch_max_bytes),
             fetch_bytes_max: config.fetch_max_bytes,
             connections_max: config.max_connections.div_ceil(cores) as u64,
             connection_idle_ms_max: config.connections_max_idle_ms,

@@ -22,17 +22,23 @@ use crate::world::{Stream, World};
 
 /// Requests of one connection that wait for their answers; more are not read.
 const IN_FLIGHT_MAX: usize = 256;
-/// A frame up to this size is reserved and allocated whole, a larger one as its bytes arrive.
+/// While there is plenty of memory, so much of a frame is reserved and allocated at once; the rest, or with less memory
+/// all of it, as its bytes arrive.
 const FRAME_EAGER_BYTES: usize = 1 << 20;
-/// The least that is read at once.
+/// The most that is reserved in one step after that.
+const FRAME_STEP_BYTES_MAX: usize = 1 << 20;
+/// The least that is read at once. Every connection may hold as much of an unfinished frame without reserving it.
 const READ_BYTES_MIN: usize = 16 << 10;
 /// Answers that are ready are sent together up to this many bytes.
 const WRITE_BYTES_MAX: usize = 1 << 20;
+/// While others wait for memory, a client that holds some has this long for each step of its request or of its answer:
+/// with steps of 1 MiB that is 100 KB/s.
+const STEP_MS_MAX: i64 = 10_000;
 
 /// What becomes of a request.
 pub(crate) enum Answer {
-    /// A response frame.
-    Send(Vec<Bytes>),
+    /// A response frame, with the memory that it has reserved, if it is large.
+    Send(Vec<Bytes>, Option<Reservation>),
     /// Nothing: acks=0.
     Silent,
     /// The connection ends, for this reason.
@@ -53,11 +59,38 @@ pub(crate) struct Client {
     pub(crate) listener: Rc<str>,
     /// When it last sent or was sent something, ms since the epoch.
     active_ms: Cell<i64>,
+    /// When the client was left to send the next step of a request that has reserved memory.
+    sending_since_ms: Cell<Option<i64>>,
+    /// When the client was left to receive the next step of its answers.
+    receiving_since_ms: Cell<Option<i64>>,
+    /// Why the broker ends the connection.
+    ended: Cell<Option<&'static str>>,
+    end: Signal,
 }
 
 impl Client {
     pub(crate) fn new(host: String, listener: Rc<str>, now_ms: i64) -> Client {
-        Client { host, listener, active_ms: Cell::new(now_ms) }
+        Client {
+            host,
+            listener,
+            active_ms: Cell::new(now_ms),
+            sending_since_ms: Cell::default(),
+            receiving_since_ms: Cell::default(),
+            ended: Cell::default(),
+            end: Signal::default(),
+        }
+    }
+
+    /// Ends the connection, whatever it waits for.
+    pub(crate) fn end(&self, reason: &'static str) {
+        self.ended.set(Some(reason));
+        self.end.notify();
+    }
+
+    /// Whether the client keeps memory that others wait for longer than it may.
+    pub(crate) fn holds_others_up(&self, now_ms: i64) -> bool {
+        let late = |since: &Cell<Option<i64>>| since.get().is_some_and(|since_ms| now_ms - since_ms > STEP_MS_MAX);
+        late(&self.sending_since_ms) || late(&self.receiving_since_ms)
     }
 
     /// The address as Java prints one that has not been looked up.
@@ -85,17 +118,20 @@ struct Ready {
     chunks: Vec<Bytes>,
     bytes: usize,
     reservations: Vec<Reservation>,
+    answered: usize,
     close: Option<String>,
 }
 
 /// Serves a connection until either side ends it. Dropping the future drops what waits.
-pub(crate) async fn serve<W: World>(core: Rc<Core<W>>, stream: Rc<W::Stream>, client: Rc<Client>) {
+pub(crate) async fn serve<W: World>(core: Rc<Core<W>>, stream: W::Stream, client: Rc<Client>) {
     let pipeline = Pipeline::default();
     let ended = {
-        let reader = pin!(read_requests(&core, &*stream, &client, &pipeline));
-        let writer = pin!(write_answers(&core, &*stream, &client, &pipeline));
-        match select(reader, writer).await {
-            Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
+        let reader = pin!(read_requests(&core, &stream, &client, &pipeline));
+        let writer = pin!(write_answers(&core, &stream, &client, &pipeline));
+        let served = select(reader, writer);
+        match select(served, pin!(client.end.wait())).await {
+            Either::Left((Either::Left((ended, _)) | Either::Right((ended, _)), _)) => ended,
+            Either::Right(((), _)) => Err(client.ended.get().unwrap_or_default().to_owned()),
         }
     };
     if let Err(reason) = ended {
@@ -135,17 +171,23 @@ async fn read_frame<W: World>(
         }
     }
     let length = frame_length(buffer.get_i32(), core.limits().request_bytes_max)?;
-    let mut reservation = core.budget().reserve(length.min(FRAME_EAGER_BYTES)).await;
-    let mut reserved = length.min(FRAME_EAGER_BYTES);
+    let eager = core.budget().try_reserve(length.min(FRAME_EAGER_BYTES));
+    let mut reservation = eager.unwrap_or_else(|| core.budget().nothing());
     while buffer.len() < length {
-        if buffer.len() == reserved {
+        let allowed = reservation.bytes().max(READ_BYTES_MIN).min(length);
+        if buffer.len() >= allowed {
+            client.sending_since_ms.set(None);
             // As much again as has arrived: the client pays in bytes for what it announces.
-            let more = reserved.min(length - reserved);
-            reservation.merge(core.budget().reserve(more).await);
-            reserved += more;
+            let step = allowed.min(FRAME_STEP_BYTES_MAX);
+            let target = (allowed + step).min(length);
+            reservation.grow(target - reservation.bytes()).await;
+            continue;
         }
-        if buffer.capacity() < reserved {
-            buffer.reserve(reserved - buffer.len());
+        if reservation.bytes() > 0 && client.sending_since_ms.get().is_none() {
+            client.sending_since_ms.set(Some(core.world().now_ms()));
+        }
+        if buffer.capacity() < allowed {
+            buffer.reserve(allowed - buffer.len());
         }
         if buffer.capacity() == buffer.len() {
             buffer.reserve(READ_BYTES_MIN);
@@ -154,6 +196,8 @@ async fn read_frame<W: World>(
             return Err("it ended within a frame".into());
         }
     }
+    client.sending_since_ms.set(None);
+    reservation.grow(length.saturating_sub(reservation.bytes())).await;
     Ok(Some((buffer.split_to(length).freeze(), reservation)))
 }
 
@@ -192,13 +236,36 @@ async fn write_answers<W: World>(
         pipeline.room.notify();
         if !ready.chunks.is_empty() {
             core.counters().sent_bytes(ready.bytes);
-            stream.write(ready.chunks).await.map_err(|error| error.to_string())?;
-            client.active_ms.set(core.world().now_ms());
+            let mut rest = ready.chunks;
+            while !rest.is_empty() {
+                let step = take_step(&mut rest);
+                client.receiving_since_ms.set(Some(core.world().now_ms()));
+                stream.write(step).await.map_err(|error| error.to_string())?;
+                client.receiving_since_ms.set(None);
+                client.active_ms.set(core.world().now_ms());
+            }
         }
         if let Some(reason) = ready.close {
             return Err(reason);
         }
     }
+}
+
+/// Takes the next chunks out, up to [`WRITE_BYTES_MAX`] bytes.
+fn take_step(chunks: &mut Vec<Bytes>) -> Vec<Bytes> {
+    let mut bytes = 0;
+    for (index, chunk) in chunks.iter_mut().enumerate() {
+        let room = WRITE_BYTES_MAX - bytes;
+        if chunk.len() > room {
+            let head = chunk.split_to(room);
+            let rest = chunks.split_off(index);
+            let mut step = std::mem::replace(chunks, rest);
+            step.push(head);
+            return step;
+        }
+        bytes += chunk.len();
+    }
+    std::mem::take(chunks)
 }
 
 fn poll_answers(context: &mut Context<'_>, pipeline: &Pipeline) -> Poll<Ready> {
@@ -213,12 +280,14 @@ fn poll_answers(context: &mut Context<'_>, pipeline: &Pipeline) -> Poll<Ready> {
             }
             Poll::Ready(Answer::Close(reason)) => ready.close = Some(reason),
             Poll::Ready(Answer::Silent) => {}
-            Poll::Ready(Answer::Send(frame)) => {
+            Poll::Ready(Answer::Send(frame, memory)) => {
                 ready.bytes += frame.iter().map(Bytes::len).sum::<usize>();
                 ready.chunks.extend(frame);
+                ready.reservations.extend(memory);
             }
         }
         ready.reservations.push(oldest.reservation);
+        ready.answered += 1;
     }
-    if ready.reservations.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
+    if ready.answered == 0 { Poll::Pending } else { Poll::Ready(ready) }
 }

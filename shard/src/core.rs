@@ -44,7 +44,10 @@ pub struct Core<W: World> {
     cores: u16,
     data_dir: PathBuf,
     limits: Limits,
+    /// Memory of requests.
     budget: Rc<Budget>,
+    /// Memory of what is fetched, until it has been sent.
+    fetch_budget: Rc<Budget>,
     counters: Counters,
     catalog: RefCell<Arc<Catalog>>,
     /// `None` once the core is closed.
@@ -52,7 +55,8 @@ pub struct Core<W: World> {
     /// Calls to other cores that wait for their replies, by id.
     calls: RefCell<Slab<oneshot::Sender<Reply>>>,
     watchers: Watchers,
-    connections: RefCell<Slab<Connection<W>>>,
+    /// Who is connected.
+    clients: RefCell<Slab<Rc<Client>>>,
     /// Hears how the broker's registration went.
     registered: RefCell<Option<oneshot::Sender<Result<(), ErrorCode>>>>,
     stopping: Cell<bool>,
@@ -72,11 +76,6 @@ pub(crate) struct Signals {
     pub(crate) timers: Signal,
     /// A change of the catalog is to be published.
     pub(crate) publish: Signal,
-}
-
-struct Connection<W: World> {
-    stream: Rc<W::Stream>,
-    client: Rc<Client>,
 }
 
 /// What changes: the logs and the decisions about them.
@@ -140,13 +139,14 @@ impl<W: World> Core<W> {
             cores,
             data_dir,
             budget: Budget::new(limits.request_memory_bytes),
+            fetch_budget: Budget::new(limits.fetch_memory_bytes),
             limits,
             counters: Counters::default(),
             catalog: RefCell::new(catalog),
             state: RefCell::new(Some(state)),
             calls: RefCell::default(),
             watchers: Watchers::default(),
-            connections: RefCell::default(),
+            clients: RefCell::default(),
             registered: RefCell::default(),
             stopping: Cell::new(false),
             signals: Signals::default(),
@@ -184,13 +184,11 @@ impl<W: World> Core<W> {
         }
         self.counters.connected();
         let client = Rc::new(Client::new(stream.peer_host(), listener, self.world.now_ms()));
-        let stream = Rc::new(stream);
-        let entry = Connection { stream: stream.clone(), client: client.clone() };
-        let index = self.connections.borrow_mut().insert(entry);
+        let index = self.clients.borrow_mut().insert(client.clone());
         let core = self.clone();
         self.world.spawn(async move {
             connection::serve(core.clone(), stream, client).await;
-            core.connections.borrow_mut().remove(index);
+            core.clients.borrow_mut().remove(index);
             core.counters.disconnected();
         });
     }
@@ -244,11 +242,17 @@ impl<W: World> Core<W> {
         Watch::start(self, seen)
     }
 
-    /// Ends connections that have sent nothing for too long.
+    /// Ends connections on which nothing has passed for too long, and while memory is short those whose clients are too
+    /// slow to give theirs back.
     pub(crate) fn close_idle(&self, now_ms: i64) {
-        for (_, connection) in self.connections.borrow().iter() {
-            if connection.client.idle_ms(now_ms) > self.limits.connection_idle_ms_max {
-                connection.stream.shutdown();
+        let is_short = self.budget.is_short() || self.fetch_budget.is_short();
+        for (_, client) in self.clients.borrow().iter() {
+            if client.idle_ms(now_ms) > self.limits.connection_idle_ms_max {
+                client.end("it was idle for longer than connections.max.idle.ms");
+            } else if is_short && client.holds_others_up(now_ms) {
+                client.end(
+                    "it kept memory that others waited for, and was too slow to take its answer or to send its request",
+                );
             }
         }
     }
@@ -256,8 +260,8 @@ impl<W: World> Core<W> {
     /// Ends all connections and lets the standing tasks end; no more connections are taken.
     pub(crate) fn drain(&self) {
         self.stopping.set(true);
-        for (_, connection) in self.connections.borrow().iter() {
-            connection.stream.shutdown();
+        for (_, client) in self.clients.borrow().iter() {
+            client.end("the broker stops");
         }
     }
 
@@ -279,6 +283,11 @@ impl<W: World> Core<W> {
     /// The state of an open core, until the next await.
     pub(crate) fn state(&self) -> RefMut<'_, State<W>> {
         RefMut::map(self.state.borrow_mut(), |state| state.as_mut().expect("the core is open"))
+    }
+
+    /// The state, until the next await, for what goes on after one: the core may have been closed meanwhile.
+    pub(crate) fn state_if_open(&self) -> Option<RefMut<'_, State<W>>> {
+        RefMut::filter_map(self.state.borrow_mut(), Option::as_mut).ok()
     }
 
     /// Which core this is.
@@ -311,6 +320,11 @@ impl<W: World> Core<W> {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Memory of what is fetched.
+    pub(crate) fn fetch_budget(&self) -> &Rc<Budget> {
+        &self.fetch_budget
     }
 
     pub(crate) fn budget(&self) -> &Rc<Budget> {

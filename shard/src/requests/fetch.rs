@@ -1,6 +1,8 @@
 //! Fetch: v4–v18.
 //! Behaviour: reads what there is; with less than min_bytes and no error it waits until the high watermark of a partition
 //! passes what was seen, or max_wait_ms is over, and reads again.
+//! What is read is held in memory that the core has reserved for it. When that is short, an answer is smaller than it might
+//! be.
 //! Deviations: no fetch sessions: every answer has session id 0, which KIP-227 allows, and a client that names a session is
 //! told FETCH_SESSION_ID_NOT_FOUND. Versions: v10 zstd; v12 flexible, diverging epochs; v13 topic ids.
 
@@ -20,6 +22,9 @@ use crate::world::{CoreId, World};
 /// The session id of a client that has no session.
 const NO_SESSION: i32 = 0;
 const READ_COMMITTED: i8 = 1;
+
+/// With memory short, a fetch reads up to this many bytes, or one batch.
+const SHORT_BYTES: usize = 1 << 20;
 
 /// A partition of the request: where it is, or why it cannot be read.
 struct Slot {
@@ -41,14 +46,20 @@ pub(super) async fn handle<W: World>(context: Rc<Context<W>>, request: FetchRequ
     }
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(core.limits().fetch_bytes_max);
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
-    let mut read = read_all(&context, &slots, max_bytes).await;
-    while !is_enough(&read, min_bytes) {
+    let (mut read, mut limit) = read_all(&context, &slots, max_bytes).await;
+    while !slots.is_empty() && !is_enough(&read, min_bytes.min(limit.max(1))) {
         let left_ms = deadline_ms - core.world().now_ms();
         let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { break };
-        wait_for_more(&context, &slots, &read, Duration::from_millis(left_ms)).await;
-        read = read_all(&context, &slots, max_bytes).await;
+        // Nothing is held while the client waits.
+        let seen = read.iter().map(|data| data.high_watermark).collect();
+        drop(read);
+        context.answer_memory.take();
+        wait_for_more(&context, &slots, seen, Duration::from_millis(left_ms)).await;
+        (read, limit) = read_all(&context, &slots, max_bytes).await;
     }
-    respond(topics, read, max_bytes, request.isolation_level)
+    let (response, bytes) = respond(topics, read, limit, request.isolation_level);
+    shrink_memory(&context, bytes);
+    response
 }
 
 /// Adds the topic's partitions to `slots`; returns what the answer calls the topic.
@@ -75,7 +86,32 @@ fn place<W: World>(context: &Context<W>, topic: FetchTopic, slots: &mut Vec<Slot
     (topic.topic, topic.topic_id)
 }
 
-async fn read_all<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usize) -> Vec<PartitionData> {
+/// Reserves what the answer may come to; returns how much that may be.
+async fn reserve_memory<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usize) -> usize {
+    let wanted = slots
+        .iter()
+        .filter_map(|slot| slot.placed.ok())
+        .fold(0usize, |sum, (_, part)| sum.saturating_add(part.max_bytes));
+    let wanted = wanted.min(max_bytes);
+    let budget = context.core.fetch_budget();
+    let reservation = match budget.try_reserve(wanted) {
+        Some(reservation) => reservation,
+        None => budget.reserve(wanted.min(SHORT_BYTES)).await,
+    };
+    let reserved = reservation.bytes();
+    context.answer_memory.set(Some(reservation));
+    reserved
+}
+
+fn shrink_memory<W: World>(context: &Context<W>, bytes: usize) {
+    let Some(mut reservation) = context.answer_memory.take() else { return };
+    reservation.shrink_to(bytes);
+    context.answer_memory.set(Some(reservation));
+}
+
+/// Reads every partition; returns also how many bytes the answer may have.
+async fn read_all<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usize) -> (Vec<PartitionData>, usize) {
+    let max_bytes = reserve_memory(context, slots, max_bytes).await;
     let (mut answers, mut spread) = (Vec::with_capacity(slots.len()), Spread::new());
     for (index, slot) in slots.iter().enumerate() {
         answers.push(PartitionData {
@@ -90,7 +126,7 @@ async fn read_all<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usi
         }
     }
     let version = context.version;
-    spread
+    let read = spread
         .begin(
             &context.core,
             answers,
@@ -100,7 +136,8 @@ async fn read_all<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usi
                 _ => None,
             },
         )
-        .await
+        .await;
+    (read, max_bytes)
 }
 
 /// Whether an answer may leave before the deadline: an error, a divergence or enough bytes.
@@ -116,10 +153,10 @@ fn is_enough(read: &[PartitionData], min_bytes: usize) -> bool {
 }
 
 /// Returns when one of the partitions has more than was seen, or the time is over.
-async fn wait_for_more<W: World>(context: &Context<W>, slots: &[Slot], read: &[PartitionData], time: Duration) {
-    let seen = slots.iter().zip(read).filter_map(|(slot, data)| {
+async fn wait_for_more<W: World>(context: &Context<W>, slots: &[Slot], seen: Vec<i64>, time: Duration) {
+    let seen = slots.iter().zip(seen).filter_map(|(slot, high_watermark)| {
         let (core, part) = slot.placed.ok()?;
-        Some((core, part.key, data.high_watermark))
+        Some((core, part.key, high_watermark))
     });
     let mut watch = context.core.watch(seen);
     let sleep = std::pin::pin!(context.core.world().sleep(time));
@@ -134,7 +171,8 @@ fn respond(
     mut read: Vec<PartitionData>,
     max_bytes: usize,
     isolation_level: i8,
-) -> FetchResponse {
+) -> (FetchResponse, usize) {
+    let mut sent = 0;
     let mut left = max_bytes;
     let mut any = false;
     for data in &mut read {
@@ -144,6 +182,7 @@ fn respond(
             continue;
         }
         any |= bytes > 0;
+        sent += bytes;
         left = left.saturating_sub(bytes);
         if isolation_level == READ_COMMITTED {
             data.aborted_transactions = Some(Vec::new());
@@ -158,5 +197,5 @@ fn respond(
             partitions: read.by_ref().take(partitions).collect(),
         })
         .collect();
-    FetchResponse { responses, ..Default::default() }
+    (FetchResponse { responses, ..Default::default() }, sent)
 }

@@ -9,6 +9,7 @@ mod produce;
 mod spread;
 mod topics;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -21,6 +22,7 @@ use wire::codec::Reader;
 use wire::header::{RequestHeader, response_chunks};
 use wire::message::Api;
 
+use crate::budget::Reservation;
 use crate::connection::{Answer, Client};
 use crate::core::Core;
 use crate::world::World;
@@ -69,6 +71,8 @@ pub(crate) struct Context<W: World> {
     pub(crate) correlation_id: i32,
     /// Name that the client gives itself; empty when it gives none.
     pub(crate) client_id: String,
+    /// Memory of the answer, which goes when it has been sent.
+    pub(crate) answer_memory: Cell<Option<Reservation>>,
 }
 
 /// Begins a request. What has to happen in the order of the connection's requests has happened on return.
@@ -92,6 +96,7 @@ pub(crate) fn dispatch<W: World>(
         version: header.api_version,
         correlation_id: header.correlation_id,
         client_id: header.client_id.unwrap_or_default().to_owned(),
+        answer_memory: Cell::default(),
     };
     if !api.versions().contains(&header.api_version) {
         if api != ApiKey::ApiVersions {
@@ -174,6 +179,7 @@ impl<W: World> Context<W> {
     }
 
     fn respond<A: Api>(&self, response: &A::Response) -> Answer {
-        Answer::Send(response_chunks::<A>(self.correlation_id, self.version, response))
+        let frame = response_chunks::<A>(self.correlation_id, self.version, response);
+        Answer::Send(frame, self.answer_memory.take())
     }
 }
