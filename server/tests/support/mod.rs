@@ -8,7 +8,7 @@ mod broker;
 mod client;
 mod requests;
 
-pub use broker::{Broker, DataDir, edit, metric_lines};
+pub use broker::{Broker, DataDir, binary, edit, metric_lines};
 pub use client::{Client, decode};
 pub use requests::*;
 
