@@ -4,6 +4,7 @@ A broker that the suite starts lives in its own folder on a free port of the loo
 """
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -91,9 +92,18 @@ class Owned:
         while not answers(HOST, self.port):
             self.check()
             if time.monotonic() > deadline:
+                self.say_where_it_waits()
                 raise BrokerFailed(f"no answer within {START_SECONDS_MAX} s: {self.log}")
             time.sleep(0.02)
         return self
+
+    def say_where_it_waits(self):
+        """Each thread's state and system call, in the log."""
+        with open(self.log, "a") as log:
+            for task in sorted(Path(f"/proc/{self.process.pid}/task").iterdir()):
+                told = {name: (task / name).read_text(errors="replace").strip() for name in ("comm", "wchan", "syscall")}
+                state = re.search(r"^State:\s*(.*)$", (task / "status").read_text(), re.M)
+                log.write(f"thread {task.name} {told['comm']}: {state and state[1]}, in {told['wchan']}, system call {told['syscall']}\n")
 
     def check(self):
         """Raises when the process has ended."""
@@ -122,10 +132,14 @@ class Owned:
         if status not in self.clean_statuses:
             raise BrokerFailed(f"ended with status {status} after SIGTERM: {self.log}")
 
-    def remove(self):
-        """Stops hard and deletes what it stored; the log stays."""
+    def end(self):
+        """No longer runs, however it takes that."""
         if self.process is not None:
             self.kill()
+
+    def remove(self):
+        """Ends it and deletes what it stored; the log stays."""
+        self.end()
         shutil.rmtree(self.data, ignore_errors=True)
 
 

@@ -30,9 +30,11 @@ def own_broker(context, settings=()):
     context.broker = broker
     try:
         yield broker.start()
-    finally:
-        context.broker = shared
         broker.remove()
+    finally:
+        # After a failure the data folder stays, to be looked at.
+        broker.end()
+        context.broker = shared
 
 
 def dump(context, files, *args):
