@@ -4,7 +4,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{ACKS_ALL, Broker, Client, EARLIEST, FETCH, LATEST, PRODUCE, batch, produce_request, wait_until};
+use support::{
+    ACKS_ALL, Broker, Client, DataDir, EARLIEST, FETCH, LATEST, PRODUCE, batch, produce_request, wait_until,
+};
 use wire::ErrorCode;
 use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
 use wire::api::*;
@@ -36,6 +38,26 @@ fn thousands_of_idle_connections_leave_room_for_others() {
     assert!(each < 32 << 10, "an idle connection takes {each} bytes");
     drop(idle);
     wait_until("they have gone", || broker.metric("partita_connections", &[]) <= 1);
+    broker.stop();
+}
+
+#[test]
+fn a_flood_of_connections_leaves_descriptors_for_files() {
+    const DESCRIPTORS: u64 = 256;
+    let dir = DataDir::new();
+    let broker = Broker::start_with_descriptors(&dir, DESCRIPTORS);
+    let mut client = broker.client();
+    client.create_topic("before", 4, &[]);
+    let flood: Vec<Client> = (0..2 * DESCRIPTORS).filter_map(|_| Client::connect(broker.address()).ok()).collect();
+    // Each of these opens files.
+    client.create_topic("after", 8, &[("segment.bytes", SEGMENT_BYTES)]);
+    let large = batch(&[&vec![b'x'; 900_000]]);
+    for number in 0..24 {
+        client.append("after", number % 8, &large);
+    }
+    assert_eq!(client.read_all("after", 0, 0).len(), 3);
+    drop(flood);
+    wait_until("there is room again", || Client::connect(broker.address()).is_ok_and(|mut one| one.is_answered()));
     broker.stop();
 }
 

@@ -32,6 +32,8 @@ pub(super) enum Role {
 pub(super) struct Shared {
     pub(super) config: Arc<BrokerConfig>,
     pub(super) inboxes: Arc<[Inbox]>,
+    /// Connections of all cores for which there are descriptors.
+    pub(super) connections_max: u64,
     /// Hears of each core once, when it is up or cannot come up.
     pub(super) ready: mpsc::Sender<Result<(), StartError>>,
 }
@@ -39,7 +41,11 @@ pub(super) struct Shared {
 /// The thread's main task.
 pub(super) async fn run(id: CoreId, shared: Shared, role: Role) -> io::Result<()> {
     let world = Linux::new(id, shared.inboxes.clone())?;
-    let desk = Rc::new(Desk { world: world.clone(), state: RefCell::new(DeskState::Opening(Vec::new())) });
+    let desk = Rc::new(Desk {
+        world: world.clone(),
+        connections_max: shared.connections_max,
+        state: RefCell::new(DeskState::Opening(Vec::new())),
+    });
     let opening = desk.clone();
     world.spawn(async move {
         let ready = shared.ready.clone();
@@ -72,6 +78,7 @@ async fn open(id: CoreId, shared: Shared, role: Role, desk: &Rc<Desk>) -> Result
 /// Where a core's incoming things are handled; while the core is opening they wait.
 struct Desk {
     world: Linux,
+    connections_max: u64,
     state: RefCell<DeskState>,
 }
 
@@ -109,7 +116,7 @@ impl Desk {
             }
             Incoming::Accept => {
                 for (listener, name) in listeners {
-                    self.world.spawn(accept_all(self.world.clone(), listener, name));
+                    self.world.spawn(accept_all(self.world.clone(), listener, name, self.connections_max));
                 }
             }
             Incoming::Metrics(sender) => self.world.spawn(collect_metrics(core, sender)),
@@ -120,13 +127,25 @@ impl Desk {
     }
 }
 
-/// Gives each connection to the core that has the fewest.
-async fn accept_all(world: Linux, listener: Rc<TcpListener>, name: Rc<str>) {
+/// Gives each connection to the core that has the fewest. One for which there is no descriptor to spare is closed at once.
+async fn accept_all(world: Linux, listener: Rc<TcpListener>, name: Rc<str>, connections_max: u64) {
     let name: Arc<str> = name.as_ref().into();
+    let mut refusing = false;
     loop {
         match accept(world.ring(), &listener).await {
             Ok(socket) => {
                 let inboxes = world.inboxes();
+                let was_refusing = refusing;
+                refusing = inboxes.iter().map(Inbox::connections).sum::<u64>() >= connections_max;
+                if refusing && !was_refusing {
+                    tracing::warn!(
+                        connections_max,
+                        "more connections are refused: ulimit -n must leave descriptors for files"
+                    );
+                }
+                if refusing {
+                    continue;
+                }
                 let fewest = inboxes.iter().min_by_key(|inbox| inbox.connections());
                 let inbox = fewest.expect("a broker has a core");
                 inbox.connected();

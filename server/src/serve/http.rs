@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use super::exposition;
 use crate::world::{Inbox, Incoming};
 
-/// How long a client may take to send its request or to take its answer.
+/// How long a client may take to send its request, and then to take its answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the cores may take to answer before the broker counts as unhealthy.
 const CORES_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,9 +59,14 @@ fn unhealthy() -> (&'static str, &'static str, String) {
 
 /// The path of a GET request; empty for anything else.
 fn path(stream: &mut TcpStream) -> io::Result<String> {
+    let begun = Instant::now();
     let mut request = Vec::new();
     let mut piece = [0; 1024];
     while !request.windows(4).any(|window| window == b"\r\n\r\n") && request.len() < REQUEST_BYTES_MAX {
+        // Byte by byte it would otherwise keep everybody else waiting.
+        if begun.elapsed() > CLIENT_TIMEOUT {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         match stream.read(&mut piece)? {
             0 => break,
             count => request.extend_from_slice(&piece[..count]),

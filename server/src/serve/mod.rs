@@ -2,6 +2,7 @@
 
 mod banner;
 mod core;
+mod descriptors;
 mod exposition;
 pub(crate) mod flush;
 mod http;
@@ -60,7 +61,8 @@ pub(crate) fn serve(config: BrokerConfig) -> Result<(), ServeError> {
     let cores = core_count(&config);
     let inboxes: Arc<[Inbox]> = (0..cores).map(|_| Inbox::new()).collect::<io::Result<_>>()?;
     let (ready, is_ready) = mpsc::channel();
-    let shared = Shared { config: Arc::new(config), inboxes: inboxes.clone(), ready };
+    let connections_max = descriptors::connections_max()?;
+    let shared = Shared { config: Arc::new(config), inboxes: inboxes.clone(), connections_max, ready };
     let (booted, boot) = mpsc::channel();
     let mut threads = vec![spawn(CoreId::FIRST, &shared, Role::First { listeners: bound, endpoints, booted })?];
     // When the first core cannot boot, its sender is gone and the reason comes as its readiness.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -77,7 +78,32 @@ impl Broker {
         unreachable!("the last attempt returns")
     }
 
+    /// Starts a broker that may have so many open files.
+    pub fn start_with_descriptors(dir: &DataDir, descriptors: u64) -> Broker {
+        let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
+        let limited = |command: &mut Command| {
+            // SAFETY: setrlimit is async-signal-safe and only reads the structure, which the closure owns.
+            unsafe {
+                command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_NOFILE, &limit) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                })
+            };
+        };
+        let launched = Broker::launch_with(dir, 2, &[], limited);
+        launched.unwrap_or_else(|(status, log)| panic!("the broker ended with {status}:\n{log}"))
+    }
+
     fn launch(dir: &DataDir, cores: u16, settings: &[(&str, &str)]) -> Result<Broker, (ExitStatus, String)> {
+        Broker::launch_with(dir, cores, settings, |_| ())
+    }
+
+    fn launch_with(
+        dir: &DataDir,
+        cores: u16,
+        settings: &[(&str, &str)],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Broker, (ExitStatus, String)> {
         let (address, metrics_address) = (free_address(), free_address());
         let log_path = dir.log_path();
         let mut command = Command::new(binary());
@@ -87,6 +113,7 @@ impl Broker {
         for (key, value) in own.iter().chain(QUICK).chain(settings) {
             command.arg("--set").arg(format!("{key}={value}"));
         }
+        prepare(&mut command);
         let log = File::create(&log_path).expect("the temporary folder takes a file");
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the binary is built");
