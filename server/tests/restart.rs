@@ -364,7 +364,7 @@ fn a_folder_of_another_node_is_refused() {
 fn a_damaged_meta_properties_is_refused() {
     let dir = filled();
     support::edit(&dir.path().join("meta.properties"), |bytes| bytes.truncate(20));
-    expect_refusal(&dir, "missing", "meta.properties");
+    expect_refusal(&dir, "P0301", "meta.properties");
 }
 
 #[test]

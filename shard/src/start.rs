@@ -27,11 +27,11 @@ use crate::{identity, producers, tasks};
 /// Bytes of a log that are read at a time while a core opens.
 const LOAD_BYTES: usize = 1 << 20;
 
-/// Why a broker does not come up.
+/// Why a broker does not come up. Each code has a page, `docs/errors/<code>.md`.
 #[derive(Clone, Debug, Error)]
 pub enum StartError {
     /// The folder is not this node's, or not this release's.
-    #[error("{path}: {reason}", path = path.display())]
+    #[error("P0301: {path}: {reason}", path = path.display())]
     Identity {
         /// `meta.properties`.
         path: PathBuf,
@@ -42,14 +42,14 @@ pub enum StartError {
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
     /// The disk refused.
-    #[error(transparent)]
+    #[error("P0306: {0}")]
     Engine(#[from] EngineError),
     /// The metadata log holds what this release does not understand.
-    #[error("the metadata log cannot be replayed: {0}")]
+    #[error("P0302: the metadata log cannot be replayed: {0}")]
     Metadata(String),
     /// A partition's folder has gone, and its records with it.
     #[error(
-        "partition {partition} of the topic with id {topic} has no folder in {data_dir}, but its journal has records of it: they \
+        "P0303: partition {partition} of the topic with id {topic} has no folder in {data_dir}, but its journal has records of it: they \
          would be lost. Restore the folder, or move the journal away after copying the data folder",
         data_dir = data_dir.display()
     )]
@@ -62,10 +62,10 @@ pub enum StartError {
         data_dir: PathBuf,
     },
     /// A log of groups holds what this release does not understand.
-    #[error("the groups cannot be loaded: {0}")]
+    #[error("P0304: the groups cannot be loaded: {0}")]
     Groups(String),
     /// The broker could not register in its own catalog.
-    #[error("the broker could not register: {0}. Is there space left on the device of the data folder?")]
+    #[error("P0305: the broker could not register: {0}. Is there space left on the device of the data folder?")]
     Register(wire::ErrorCode),
 }
 

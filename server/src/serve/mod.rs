@@ -25,15 +25,15 @@ use self::flush::FlushClass;
 use self::lock::LockError;
 use crate::world::{Inbox, Incoming, Thread, start};
 
-/// Why the broker does not run.
+/// Why the broker does not run. Each code has a page, `docs/errors/<code>.md`.
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
     /// A listener's address cannot be had.
-    #[error("cannot listen on {address}: {error}. {advice}")]
+    #[error("P0203: cannot listen on {address}: {error}. {advice}")]
     Listen { address: String, error: io::Error, advice: &'static str },
     /// A thread could not be started or did not live.
     #[error(
-        "core {core} cannot run: {error}. Partita needs io_uring (Linux 5.19 or newer, not blocked by seccomp); see `partita check`"
+        "P0204: core {core} cannot run: {error}. Partita needs io_uring (Linux 5.19 or newer, not blocked by seccomp); see `partita check`"
     )]
     Core { core: u16, error: String },
     /// The data folder is not ours to use.
@@ -43,7 +43,7 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The process's own plumbing failed.
-    #[error("the process cannot be set up: {0}")]
+    #[error("P0205: the process cannot be set up: {0}")]
     Process(#[from] io::Error),
 }
 
