@@ -3,14 +3,19 @@
 //! Invariant: bytes below the owner's written length never change while a slice of the chunk exists, and no slice
 //! reaches beyond that length. So readers on other cores, and the kernel, need no lock.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wire::batch::crc_copy;
 
 use crate::disk::BLOCK;
+
+/// A huge page of x86-64 and of ARM with 4 KiB pages. Chunks of at least this size are aligned to it and ask for huge pages:
+/// a direct write pins each page that it writes from, which was an eighth of the CPU of producing in large batches.
+pub const HUGE_PAGE: usize = 2 << 20;
 
 /// The allocation behind a chunk and its slices: `capacity` initialised bytes, aligned to [`BLOCK`].
 struct Memory {
@@ -26,24 +31,29 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     fn layout(capacity: usize) -> Layout {
-        Layout::from_size_align(capacity, BLOCK).expect("a chunk's capacity is bounded by its caller")
+        let align = if capacity < HUGE_PAGE { BLOCK } else { HUGE_PAGE };
+        Layout::from_size_align(capacity, align).expect("a chunk's capacity is bounded by its caller")
     }
 
     fn new(capacity: usize) -> Memory {
         assert!(capacity > 0 && capacity.is_multiple_of(BLOCK), "a chunk is whole blocks: {capacity}");
         let layout = Memory::layout(capacity);
         // SAFETY: the layout's size is not zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        match NonNull::new(start) {
-            Some(start) => Memory { start, capacity },
-            None => handle_alloc_error(layout),
+        let start = unsafe { alloc(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        if capacity >= HUGE_PAGE {
+            // SAFETY: the range is this allocation, whole pages of it. A kernel without huge pages refuses, which is well.
+            let _ = unsafe { libc::madvise(start.as_ptr().cast(), capacity, libc::MADV_HUGEPAGE) };
         }
+        // SAFETY: the allocation has `capacity` bytes.
+        unsafe { start.as_ptr().write_bytes(0, capacity) };
+        Memory { start, capacity }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: `start` came from `alloc_zeroed` with this very layout and is freed once.
+        // SAFETY: `start` came from `alloc` with this very layout and is freed once.
         unsafe { dealloc(self.start.as_ptr(), Memory::layout(self.capacity)) }
     }
 }
@@ -97,6 +107,17 @@ impl Chunk {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
         }
         self.written += bytes.len();
+    }
+
+    /// As [`Chunk::append`], and returns the CRC-32C of the bytes, continued from `crc`: they come from memory once.
+    pub fn append_with_crc(&mut self, bytes: &[u8], crc: u32) -> u32 {
+        assert!(bytes.len() <= self.remaining(), "{} bytes do not fit into {}", bytes.len(), self.remaining());
+        // SAFETY: the range lies within the allocation (asserted), whose bytes are all initialised, and no slice covers
+        // bytes at or beyond `written`.
+        let target =
+            unsafe { std::slice::from_raw_parts_mut(self.memory.start.as_ptr().add(self.written), bytes.len()) };
+        self.written += bytes.len();
+        crc_copy(crc, bytes, target)
     }
 
     /// Writes `len` zeros behind what is written. They must fit.

@@ -13,10 +13,10 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::disk::{BLOCK, block_ceil, block_floor};
-use crate::memory::{Chunk, ChunkSlice};
+use crate::memory::{Chunk, ChunkSlice, HUGE_PAGE};
 
 /// Bytes of the largest chunk.
-pub const CHUNK_BYTES_MAX: usize = 1 << 20;
+pub const CHUNK_BYTES_MAX: usize = HUGE_PAGE;
 const _: () = assert!(CHUNK_BYTES_MAX.is_multiple_of(BLOCK));
 
 struct TailChunk {

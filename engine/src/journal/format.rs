@@ -151,8 +151,9 @@ impl GroupHeader {
         block_ceil(self.length)
     }
 
-    /// Writes the header over the first bytes of `group`, which holds the entries behind it, and returns the CRC.
-    pub fn seal(&self, group: &mut [u8]) -> u32 {
+    /// Writes the header over the first bytes of `group`, which holds the entries behind it, and returns the CRC of the
+    /// group. `entries_crc` is the CRC-32C of the entries.
+    pub fn seal(&self, group: &mut [u8], entries_crc: u32) -> u32 {
         assert_eq!(group.len() as u64, self.length);
         group[0..8].copy_from_slice(&GROUP_MAGIC);
         group[12..14].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -164,9 +165,19 @@ impl GroupHeader {
         group[44..48].copy_from_slice(&self.entries.to_le_bytes());
         group[48..56].copy_from_slice(&self.length.to_le_bytes());
         group[56..64].fill(0);
-        let crc = crc32c::crc32c(&group[CRC_START..]);
+        let (header, entries) = group.split_at(GROUP_HEADER_BYTES);
+        let crc = crc32c::crc32c_combine(crc32c::crc32c(&header[CRC_START..]), entries_crc, entries.len());
         group[8..12].copy_from_slice(&crc.to_le_bytes());
         crc
+    }
+}
+
+#[cfg(test)]
+impl GroupHeader {
+    /// Seals a group that was not checksummed while it was put together.
+    pub(crate) fn seal_all(&self, group: &mut [u8]) -> u32 {
+        let entries_crc = crc32c::crc32c(&group[GROUP_HEADER_BYTES..]);
+        self.seal(group, entries_crc)
     }
 }
 

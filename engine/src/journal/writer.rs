@@ -59,6 +59,8 @@ pub struct Journal<D: Disk> {
     ring: Ring,
     open: Chunk,
     entries: u32,
+    /// CRC-32C of the open group's entries so far.
+    entries_crc: u32,
     sequence: u64,
     previous_crc: u32,
     in_flight: Option<InFlight>,
@@ -82,7 +84,7 @@ impl<D: Disk> Journal<D> {
         let files = opened.into_iter().map(|(file, _)| file).collect();
         let open = new_buffer(config.group_bytes);
         let (sequence, previous_crc, growing, longest_refused) = (1, 0, false, 0);
-        let (in_flight, spare, entries) = (None, Vec::with_capacity(SPARE_BUFFERS_MAX), 0);
+        let (in_flight, spare, entries, entries_crc) = (None, Vec::with_capacity(SPARE_BUFFERS_MAX), 0, 0);
         Ok(Journal {
             disk,
             dir,
@@ -92,6 +94,7 @@ impl<D: Disk> Journal<D> {
             ring,
             open,
             entries,
+            entries_crc,
             sequence,
             previous_crc,
             in_flight,
@@ -140,9 +143,9 @@ impl<D: Disk> Journal<D> {
     /// Adds an admitted entry, whose bytes are `parts` one after the other (`entry.bytes` is not looked at).
     pub fn push(&mut self, entry: &Entry<'_>, parts: [&[u8]; 2]) {
         let len = parts.iter().map(|part| part.len()).sum();
-        self.open.append(&entry.encode_header(len));
+        self.entries_crc = self.open.append_with_crc(&entry.encode_header(len), self.entries_crc);
         for part in parts {
-            self.open.append(part);
+            self.entries_crc = self.open.append_with_crc(part, self.entries_crc);
         }
         self.entries += 1;
     }
@@ -164,7 +167,8 @@ impl<D: Disk> Journal<D> {
             entries: self.entries,
             length: buffer.len() as u64,
         };
-        let crc = header.seal(buffer.written_mut().expect("nobody holds a slice of a group that is not written yet"));
+        let group = buffer.written_mut().expect("nobody holds a slice of a group that is not written yet");
+        let crc = header.seal(group, std::mem::take(&mut self.entries_crc));
         buffer.append_zeros((header.padded_length() - header.length) as usize);
         let slot = self.ring.place(header.padded_length(), self.sequence, self.previous_crc);
         let job = JournalJob {

@@ -25,7 +25,7 @@ use crate::world::World;
 
 /// Produce requests below this version may not carry zstd (KIP-110).
 const ZSTD_SINCE: i16 = 7;
-/// The most that a compressed batch is opened to, where it is opened: forty times what a batch may be by default.
+/// The most that a compressed batch is opened to, where it is opened: sixty-four times what a batch may be by default.
 const OPENED_BYTES_MAX: usize = 64 << 20;
 const ACKS_ALL: i16 = -1;
 
@@ -34,6 +34,8 @@ pub(crate) struct Appending {
     acks: i16,
     version: i16,
     parts: std::vec::IntoIter<ProducePart>,
+    /// What the first of the parts was found to be, when there was no room for it.
+    checked: Option<BatchSummary>,
     answers: Vec<(TopicPartitionId, PartitionProduceResponse)>,
     token: Token,
     sender: oneshot::Sender<Vec<PartitionProduceResponse>>,
@@ -51,6 +53,7 @@ pub(crate) fn begin<W: World>(
         version: call.version,
         answers: Vec::with_capacity(call.parts.len()),
         parts: call.parts.into_iter(),
+        checked: None,
         token: state.waiters.begin(),
         sender,
     };
@@ -92,10 +95,14 @@ fn append_parts<W: World>(core: &Core<W>, state: &mut State<W>, appending: &mut 
         let key = part.key;
         let answer = match append_one(core, state, appending, part) {
             Ok(answer) => answer,
-            Err(Refused::Busy) => return Err(NoRoom),
+            Err(Refused::Busy(summary)) => {
+                appending.checked = Some(*summary);
+                return Err(NoRoom);
+            }
             Err(Refused::Answer(answer)) => *answer,
         };
         appending.parts.next();
+        appending.checked = None;
         appending.answers.push((key, answer));
     }
     Ok(())
@@ -103,8 +110,8 @@ fn append_parts<W: World>(core: &Core<W>, state: &mut State<W>, appending: &mut 
 
 /// Why a batch was not appended.
 enum Refused {
-    /// There is no room now.
-    Busy,
+    /// There is no room now for this batch.
+    Busy(Box<BatchSummary>),
     /// This is to be answered.
     Answer(Box<PartitionProduceResponse>),
 }
@@ -123,8 +130,9 @@ fn append_one<W: World>(
         return Err(refuse(ErrorCode::UnknownTopicOrPartition, None));
     };
     let rules = produce_rules(config, catalog.config.batch_validation, now_ms);
-    let summary =
-        validate_produce(&part.records, &rules).map_err(|error| refuse(error.code(), Some(error.to_string())))?;
+    let check =
+        || validate_produce(&part.records, &rules).map_err(|error| refuse(error.code(), Some(error.to_string())));
+    let summary = appending.checked.map_or_else(check, Ok)?;
     if summary.compression == Compression::Zstd && appending.version < ZSTD_SINCE {
         return Err(refuse(ErrorCode::UnsupportedCompressionType, None));
     }
@@ -142,7 +150,7 @@ fn append_one<W: World>(
         ProduceDecision::Append { base_offset, leader_epoch, log_append_time } => {
             let place = Place { key, base_offset, leader_epoch, log_append_time };
             store(state, &place, &part.records, &summary, now_ms).map_err(|error| match error {
-                AppendError::Busy => Refused::Busy,
+                AppendError::Busy => Refused::Busy(Box::new(summary)),
                 error => refuse(append_error(error), None),
             })?;
             core.counters().appended(u64::from(summary.record_count.unsigned_abs()), summary.size);

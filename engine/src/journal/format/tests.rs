@@ -32,7 +32,7 @@ fn group(entries: &[Entry]) -> (GroupHeader, Vec<u8>) {
         entries: entries.len() as u32,
         length: bytes.len() as u64,
     };
-    header.crc = header.seal(&mut bytes);
+    header.crc = header.seal_all(&mut bytes);
     (header, bytes)
 }
 
@@ -66,7 +66,7 @@ fn a_newer_format_and_an_unknown_kind_are_told_apart_from_damage() {
     for kind in RESERVED_KINDS.chain([0, 9, 255]) {
         let (header, mut bytes) = group(&entries());
         bytes[GROUP_HEADER_BYTES] = kind;
-        header.seal(&mut bytes);
+        header.seal_all(&mut bytes);
         assert_eq!(decode_group(&bytes), Err(BadGroup::UnknownKind(kind)));
     }
 }
@@ -75,10 +75,10 @@ fn a_newer_format_and_an_unknown_kind_are_told_apart_from_damage() {
 fn entries_that_do_not_fill_their_group_are_refused() {
     let (mut header, mut bytes) = group(&entries());
     header.entries = 2;
-    header.seal(&mut bytes);
+    header.seal_all(&mut bytes);
     assert_eq!(decode_group(&bytes), Err(BadGroup::Entries));
     let (header, mut bytes) = group(&entries());
     bytes[GROUP_HEADER_BYTES + 31] = 0x7f;
-    header.seal(&mut bytes);
+    header.seal_all(&mut bytes);
     assert_eq!(decode_group(&bytes), Err(BadGroup::Entries));
 }

@@ -100,7 +100,7 @@ fn groups_are_found_on_block_boundaries_and_not_inside_one_another() {
     let mut inner = vec![0; GROUP_HEADER_BYTES];
     let header = |sequence, length| GroupHeader { length, ..whole(sequence, 0, 0).header };
     let header = |sequence, length| GroupHeader { entries: 0, ..header(sequence, length) };
-    header(2, 64).seal(&mut inner);
+    header(2, 64).seal_all(&mut inner);
     let mut bytes = vec![0; 4 * BLOCK];
     bytes[BLOCK..BLOCK + 64].copy_from_slice(&inner);
     bytes[2 * BLOCK + 8..2 * BLOCK + 72].copy_from_slice(&inner);
@@ -120,7 +120,7 @@ fn groups_are_found_on_block_boundaries_and_not_inside_one_another() {
     let body = 3 * BLOCK - GROUP_HEADER_BYTES - super::super::format::ENTRY_HEADER_BYTES;
     outer[GROUP_HEADER_BYTES..GROUP_HEADER_BYTES + 56].copy_from_slice(&entry.encode_header(body));
     outer[BLOCK..BLOCK + 64].copy_from_slice(&inner);
-    GroupHeader { entries: 1, ..header(1, 3 * BLOCK as u64) }.seal(&mut outer);
+    GroupHeader { entries: 1, ..header(1, 3 * BLOCK as u64) }.seal_all(&mut outer);
     assert_eq!(find_groups(0, &outer).len(), 1);
     outer[2 * BLOCK] ^= 1;
     let found = find_groups(0, &outer);
