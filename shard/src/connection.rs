@@ -11,24 +11,18 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::{Either, LocalBoxFuture, select};
 
 use crate::budget::Reservation;
 use crate::core::Core;
+use crate::frames::Frames;
 use crate::requests;
 use crate::signal::Signal;
 use crate::world::{Stream, World};
 
 /// Requests of one connection that wait for their answers; more are not read.
 const IN_FLIGHT_MAX: usize = 256;
-/// While there is plenty of memory, so much of a frame is reserved and allocated at once; the rest, or with less memory
-/// all of it, as its bytes arrive.
-const FRAME_EAGER_BYTES: usize = 1 << 20;
-/// The most that is reserved in one step after that.
-const FRAME_STEP_BYTES_MAX: usize = 1 << 20;
-/// The least that is read at once. Every connection may hold as much of an unfinished frame without reserving it.
-const READ_BYTES_MIN: usize = 16 << 10;
 /// Answers that are ready are sent together up to this many bytes.
 const WRITE_BYTES_MAX: usize = 1 << 20;
 /// While others wait for memory, a client that holds some has this long for each step of its request or of its answer:
@@ -98,6 +92,21 @@ impl Client {
         format!("/{}", self.host)
     }
 
+    /// Something has passed.
+    pub(crate) fn is_active(&self, now_ms: i64) {
+        self.active_ms.set(now_ms);
+    }
+
+    /// The client is left to send the next step of a request that has reserved memory, unless it is already.
+    pub(crate) fn begins_step(&self, now_ms: i64) {
+        self.sending_since_ms.set(self.sending_since_ms.get().or(Some(now_ms)));
+    }
+
+    /// The client has sent the step, and does not hold anybody up.
+    pub(crate) fn ends_step(&self) {
+        self.sending_since_ms.set(None);
+    }
+
     /// How long nothing has passed, in ms.
     pub(crate) fn idle_ms(&self, now_ms: i64) -> i64 {
         now_ms - self.active_ms.get()
@@ -146,83 +155,15 @@ async fn read_requests<W: World>(
     client: &Rc<Client>,
     pipeline: &Pipeline,
 ) -> Result<(), String> {
-    let mut buffer = BytesMut::new();
+    let mut frames = Frames::new(core, stream, client);
     loop {
-        let Some((frame, reservation)) = read_frame(core, stream, client, &mut buffer).await? else { return Ok(()) };
+        let Some((frame, reservation)) = frames.next().await? else { return Ok(()) };
         let answer = requests::dispatch(core, client, frame);
         pipeline.queue.borrow_mut().push_back(Queued { answer, reservation });
         while pipeline.queue.borrow().len() >= IN_FLIGHT_MAX {
             pipeline.room.wait().await;
         }
     }
-}
-
-/// The next frame without its length; `None` when the client has ended between two frames.
-async fn read_frame<W: World>(
-    core: &Rc<Core<W>>,
-    stream: &W::Stream,
-    client: &Client,
-    buffer: &mut BytesMut,
-) -> Result<Option<(Bytes, Reservation)>, String> {
-    while buffer.len() < wire::header::FRAME_LENGTH_BYTES {
-        buffer.reserve(READ_BYTES_MIN);
-        if read_some(core, stream, client, buffer).await? == 0 {
-            return if buffer.is_empty() { Ok(None) } else { Err("it ended within a frame's length".into()) };
-        }
-    }
-    let length = frame_length(buffer.get_i32(), core.limits().request_bytes_max)?;
-    let eager = core.budget().try_reserve(length.min(FRAME_EAGER_BYTES));
-    let mut reservation = eager.unwrap_or_else(|| core.budget().nothing());
-    while buffer.len() < length {
-        let allowed = reservation.bytes().max(READ_BYTES_MIN).min(length);
-        if buffer.len() >= allowed {
-            client.sending_since_ms.set(None);
-            // As much again as has arrived: the client pays in bytes for what it announces.
-            let step = allowed.min(FRAME_STEP_BYTES_MAX);
-            let target = (allowed + step).min(length);
-            reservation.grow(target - reservation.bytes()).await;
-            continue;
-        }
-        if reservation.bytes() > 0 && client.sending_since_ms.get().is_none() {
-            client.sending_since_ms.set(Some(core.world().now_ms()));
-        }
-        if buffer.capacity() < allowed {
-            buffer.reserve(allowed - buffer.len());
-        }
-        if buffer.capacity() == buffer.len() {
-            buffer.reserve(READ_BYTES_MIN);
-        }
-        if read_some(core, stream, client, buffer).await? == 0 {
-            return Err("it ended within a frame".into());
-        }
-    }
-    client.sending_since_ms.set(None);
-    reservation.grow(length.saturating_sub(reservation.bytes())).await;
-    Ok(Some((buffer.split_to(length).freeze(), reservation)))
-}
-
-fn frame_length(announced: i32, max: usize) -> Result<usize, String> {
-    match usize::try_from(announced) {
-        Ok(length) if length <= max => Ok(length),
-        _ => Err(format!(
-            "it announced a request of {announced} bytes; the limit is {max} (socket.request.max.bytes). \
-             Is it a Kafka client, without TLS?"
-        )),
-    }
-}
-
-async fn read_some<W: World>(
-    core: &Rc<Core<W>>,
-    stream: &W::Stream,
-    client: &Client,
-    buffer: &mut BytesMut,
-) -> Result<usize, String> {
-    let (result, returned) = stream.read(std::mem::take(buffer)).await;
-    *buffer = returned;
-    client.active_ms.set(core.world().now_ms());
-    let count = result.map_err(|error| error.to_string())?;
-    core.counters().received_bytes(count);
-    Ok(count)
 }
 
 async fn write_answers<W: World>(
@@ -242,7 +183,7 @@ async fn write_answers<W: World>(
                 client.receiving_since_ms.set(Some(core.world().now_ms()));
                 stream.write(step).await.map_err(|error| error.to_string())?;
                 client.receiving_since_ms.set(None);
-                client.active_ms.set(core.world().now_ms());
+                client.is_active(core.world().now_ms());
             }
         }
         if let Some(reason) = ready.close {

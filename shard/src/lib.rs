@@ -7,6 +7,7 @@ pub mod config;
 mod connection;
 mod core;
 mod effects;
+mod frames;
 pub mod identity;
 pub mod mesh;
 pub mod metrics;

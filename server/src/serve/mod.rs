@@ -51,6 +51,7 @@ pub(crate) enum ServeError {
 /// acknowledged is lost by that.
 pub(crate) fn serve(config: BrokerConfig) -> Result<(), ServeError> {
     end_with_any_thread();
+    keep_freed_memory();
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     // Before anything else touches the folder, and until the process ends.
     let _lock = lock::take(Path::new(&config.data_dir))?;
@@ -143,4 +144,13 @@ fn pinned_cpu(id: CoreId) -> Option<usize> {
     let cpus: Vec<_> =
         (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &allowed) }).collect();
     cpus.get(usize::from(id.0) % cpus.len().max(1)).copied()
+}
+
+/// Has the allocator keep what requests free, up to its bounds: their memory would otherwise go back to the kernel and be
+/// faulted in anew for each large request, at up to 2.7 s of CPU a gigabyte on a virtual machine.
+fn keep_freed_memory() {
+    for (parameter, bytes) in [(libc::M_MMAP_THRESHOLD, 32 << 20), (libc::M_TRIM_THRESHOLD, 64 << 20)] {
+        // SAFETY: mallopt has no memory arguments. A refusal leaves the default, which is slower and as correct.
+        let _ = unsafe { libc::mallopt(parameter, bytes) };
+    }
 }
