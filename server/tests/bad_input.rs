@@ -237,7 +237,9 @@ fn a_refused_batch_of_an_acks_0_producer_closes_its_connection() {
     let mut client = broker.client();
     client.send(PRODUCE, &produce_request(0, &[("nowhere", 0, &batch(&[b"v"]))]));
     client.expect_closed("an unknown topic");
-    assert_eq!(broker.client().read_all("t", 0, 0), [(0, b"good".to_vec())]);
+    let mut reader = broker.client();
+    wait_until("what nobody waited for is readable", || reader.list_offset("t", 0, support::LATEST) == Ok(1));
+    assert_eq!(reader.read_all("t", 0, 0), [(0, b"good".to_vec())]);
 }
 
 #[test]
