@@ -263,3 +263,41 @@ fn a_topic_that_is_created_again_begins_empty() {
     }
     broker.stop();
 }
+
+#[test]
+fn producers_beyond_memory_and_journal_are_held_back_not_refused() {
+    const PRODUCERS: i32 = 8;
+    const BATCHES: i64 = 24;
+    const VALUE_BYTES: usize = 2 << 20;
+    let settings =
+        [("tail.bytes.max", "16777216"), ("journal.bytes.max", "67108864"), ("message.max.bytes", "20000000")];
+    let broker = Broker::start(&settings);
+    broker.client().create_topic("t", 4, &[]);
+    let before = broker.resident_bytes();
+    let large = batch(&[&vec![b'x'; VALUE_BYTES]]);
+    std::thread::scope(|scope| {
+        for producer in 0..PRODUCERS {
+            let (mut client, large) = (broker.client(), &large);
+            scope.spawn(move || {
+                let request = produce_request(ACKS_ALL, &[("t", producer % 4, large)]);
+                let ids: Vec<i32> = (0..4).map(|_| client.send(PRODUCE, &request)).collect();
+                for id in ids.into_iter().chain((4..BATCHES).map(|_| -1)) {
+                    let id = if id < 0 { client.send(PRODUCE, &request) } else { id };
+                    let response = client.receive::<ProduceRequest>(PRODUCE, id);
+                    assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+                }
+            });
+        }
+    });
+    let grown = broker.resident_bytes().saturating_sub(before);
+    assert!(grown < 400 << 20, "768 MiB of batches leave {grown} bytes in memory");
+    let mut client = broker.client();
+    for partition in 0..4 {
+        let end = client.list_offset("t", partition, LATEST);
+        assert_eq!(end, Ok(BATCHES * i64::from(PRODUCERS) / 4));
+        assert_eq!(client.read_all("t", partition, 0).len() as i64, BATCHES * i64::from(PRODUCERS) / 4);
+    }
+    let answer = client.produce("t", 0, &batch(&[&vec![b'x'; 12 << 20]]), ACKS_ALL);
+    assert_eq!(answer.error_code, ErrorCode::MessageTooLarge.code(), "it would not fit beside another");
+    broker.stop();
+}
