@@ -349,3 +349,33 @@ fn clients_that_never_read_their_answers_do_not_grow_memory() {
     }
     assert!(most < 400 << 20, "answers that nobody reads hold {most} bytes");
 }
+
+#[test]
+fn whoever_keeps_memory_that_others_wait_for_is_disconnected() {
+    // With memory short each reads 1 MiB at a time: four hold all there is, and one waits.
+    const STUCK: usize = 5;
+    let dir = support::DataDir::new();
+    // One core, whose fetches have 4 MiB together.
+    let settings = [
+        ("fetch.max.bytes", "4194304"),
+        ("queued.max.request.bytes", "4194304"),
+        ("socket.request.max.bytes", "4194304"),
+    ];
+    let broker = Broker::start_in(&dir, 1, &settings);
+    let mut other = broker.client();
+    other.create_topic("t", 1, &[]);
+    for _ in 0..8 {
+        other.append("t", 0, &batch(&[&vec![b'x'; 1_000_000]]));
+    }
+    let mut stuck: Vec<Client> = (0..STUCK).map(|_| broker.client()).collect();
+    for client in &mut stuck {
+        // More than the kernel's buffers take.
+        for _ in 0..20 {
+            let fetch = support::fetch_request("t", 0, 0, Duration::ZERO, 4 << 20);
+            client.send(support::FETCH, &fetch);
+        }
+    }
+    wait_until("they are found out", || broker.log().contains("too slow to take its answer"));
+    let mut reader = broker.client();
+    assert_eq!(reader.read_all("t", 0, 0).len(), 8, "there is memory for those who read");
+}
