@@ -1,3 +1,5 @@
+//! The image is what its records say, and placement is balanced and repeatable.
+
 use std::collections::BTreeMap;
 
 use rand::{RngExt, SeedableRng};

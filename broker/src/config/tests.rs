@@ -1,3 +1,5 @@
+//! The tables of keys hold together, and values are taken and refused as Kafka does it.
+
 use wire::batch::TimestampType;
 
 use super::table::{BROKER_KEYS, OTHER_NAMES, TOPIC_KEYS, UNSUPPORTED_TOPIC_KEYS, broker_key, is_dynamic, topic_key};

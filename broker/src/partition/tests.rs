@@ -1,3 +1,5 @@
+//! What a partition decides about appends, acknowledgements and watches.
+
 use wire::Uuid;
 use wire::batch::TimestampType;
 use wire::compression::Compression;

@@ -1,3 +1,5 @@
+//! The budget is fair, bounded, and never deadlocks those who hold part of it.
+
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 

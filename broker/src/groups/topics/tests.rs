@@ -1,3 +1,5 @@
+//! Topics of offset requests: what is known is passed on, what is not is answered for.
+
 use wire::Uuid;
 use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use wire::api::k09_offset_fetch::{

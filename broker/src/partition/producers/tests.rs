@@ -1,3 +1,5 @@
+//! Idempotence: tables of batches and verdicts, and random runs against a naive model.
+
 use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;
