@@ -197,6 +197,14 @@ impl BrokerConfig {
         Ok(())
     }
 
+    /// The same, with the address that the metrics' listener really has, so that clients who ask for it find it.
+    #[must_use]
+    pub fn with_metrics_address(mut self, address: String) -> BrokerConfig {
+        self.set.insert("metrics.listen", address.clone());
+        self.metrics_listen = Some(address);
+        self
+    }
+
     /// The value of a key as it was set at the start, trimmed.
     pub fn set_value(&self, name: &str) -> Option<&str> {
         self.set.get(name).map(String::as_str)

@@ -57,6 +57,10 @@ pub(crate) fn serve(config: BrokerConfig) -> Result<(), ServeError> {
     let _lock = lock::take(Path::new(&config.data_dir))?;
     let bound = config.listeners.iter().map(listeners::bind).collect::<Result<Vec<_>, _>>()?;
     let metrics = config.metrics_listen.as_deref().map(listeners::bind_address).transpose()?;
+    let config = match &metrics {
+        Some(listener) => config.with_metrics_address(listener.local_addr()?.to_string()),
+        None => config,
+    };
     let endpoints = listeners::endpoints(&config, &bound);
     let addresses = bound.iter().map(|bound| bound.describe()).collect::<Vec<_>>();
     let cores = core_count(&config);
