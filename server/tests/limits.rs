@@ -93,6 +93,32 @@ fn idle_connections_are_closed_and_busy_ones_are_not() {
 }
 
 #[test]
+fn a_fetch_waits_for_its_bytes_but_not_for_nothing() {
+    const WAIT: Duration = Duration::from_secs(2);
+    let broker = Broker::start(&[]);
+    let mut client = broker.client();
+    client.create_topic("t", 1, &[]);
+    client.append("t", 0, &batch(&[b"v"]));
+    let mut timed = |change: &dyn Fn(&mut FetchRequest)| {
+        let mut request = support::fetch_request("t", 0, 0, WAIT, 1 << 20);
+        change(&mut request);
+        let begun = Instant::now();
+        client.call(FETCH, &request);
+        begun.elapsed()
+    };
+    // As Kafka 4.3 does.
+    assert!(timed(&|request| request.topics.clear()) < WAIT, "nothing is asked for");
+    assert!(timed(&|request| request.topics[0].partitions[0].fetch_offset = 99) < WAIT, "an error is told at once");
+    assert!(timed(&|request| request.max_bytes = 0) < WAIT, "nothing more would be sent");
+    assert!(timed(&|request| request.min_bytes = 1000) >= WAIT, "there are not so many bytes");
+    let little = |request: &mut FetchRequest| {
+        request.min_bytes = 1000;
+        request.topics[0].partitions[0].partition_max_bytes = 1;
+    };
+    assert!(timed(&little) >= WAIT, "not even when the partition is not to send more");
+}
+
+#[test]
 fn a_segment_below_the_smallest_size_is_refused() {
     let broker = Broker::start(&[]);
     let error = broker.client().try_create_topic("t", 1, &[("segment.bytes", "1048575")]);

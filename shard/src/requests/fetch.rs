@@ -47,7 +47,7 @@ pub(super) async fn handle<W: World>(context: Rc<Context<W>>, request: FetchRequ
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(core.limits().fetch_bytes_max);
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
     let (mut read, mut limit) = read_all(&context, &slots, max_bytes).await;
-    while !slots.is_empty() && !is_enough(&read, min_bytes.min(limit.max(1))) {
+    while !slots.is_empty() && !is_enough(&read, min_bytes.min(limit)) {
         let left_ms = deadline_ms - core.world().now_ms();
         let Ok(left_ms @ 1..) = u64::try_from(left_ms) else { break };
         // Nothing is held while the client waits.
@@ -86,7 +86,7 @@ fn place<W: World>(context: &Context<W>, topic: FetchTopic, slots: &mut Vec<Slot
     (topic.topic, topic.topic_id)
 }
 
-/// Reserves what the answer may come to; returns how much that may be.
+/// Reserves what the answer may come to; returns how much that may be: less than was asked for when memory is short.
 async fn reserve_memory<W: World>(context: &Context<W>, slots: &[Slot], max_bytes: usize) -> usize {
     let wanted = slots
         .iter()
@@ -94,13 +94,13 @@ async fn reserve_memory<W: World>(context: &Context<W>, slots: &[Slot], max_byte
         .fold(0usize, |sum, (_, part)| sum.saturating_add(part.max_bytes));
     let wanted = wanted.min(max_bytes);
     let budget = context.core.fetch_budget();
-    let reservation = match budget.try_reserve(wanted) {
-        Some(reservation) => reservation,
-        None => budget.reserve(wanted.min(SHORT_BYTES)).await,
-    };
-    let reserved = reservation.bytes();
+    if let Some(reservation) = budget.try_reserve(wanted) {
+        context.answer_memory.set(Some(reservation));
+        return max_bytes;
+    }
+    let reservation = budget.reserve(wanted.min(SHORT_BYTES)).await;
     context.answer_memory.set(Some(reservation));
-    reserved
+    max_bytes.min(SHORT_BYTES)
 }
 
 fn shrink_memory<W: World>(context: &Context<W>, bytes: usize) {
