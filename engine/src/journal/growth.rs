@@ -39,6 +39,8 @@ pub async fn list_files<D: Disk>(disk: &D, dir: &Path) -> Result<Vec<(u32, u64)>
 /// Opens the journal files in `dir`, with their lengths, and makes the folder if need be.
 pub(super) async fn open_files<D: Disk>(disk: &D, dir: &Path) -> Result<Vec<(D::File, u64)>, EngineError> {
     make_dir(disk, dir).await?;
+    // A process that was killed may have renamed a file and never synced its name, which groups will now rely on.
+    disk.sync_dir(dir).await.map_err(EngineError::disk(dir))?;
     let mut opened = Vec::new();
     for (index, (number, length)) in list_files(disk, dir).await?.into_iter().enumerate() {
         let path = file_path(dir, number);

@@ -76,6 +76,16 @@ impl Ring {
         slot
     }
 
+    /// Goes on in any free file, if there is one, so that the current one can be freed although it is not full.
+    pub fn move_on(&mut self, sequence: u64, previous_crc: u32) {
+        if self.position > 0
+            && let Some(file) = self.free.pop_front()
+        {
+            self.live.push_back(Head { file, sequence, previous_crc });
+            self.position = 0;
+        }
+    }
+
     /// The oldest file in use, and so where recovery would begin if nothing more were freed.
     pub fn oldest(&self) -> Head {
         *self.live.front().expect("one file is always in use")
@@ -167,6 +177,18 @@ mod tests {
         assert_eq!(ring.place(40, 3, 0).file, 0);
         let added = ring.add(150);
         assert_eq!(ring.place(150, 4, 0).file, added);
+    }
+
+    #[test]
+    fn moving_on_lets_the_longest_file_be_freed_before_it_is_full() {
+        let mut ring = Ring::new(vec![50, 200]);
+        ring.place(80, 1, 0);
+        assert!(!ring.fits(150) && !ring.has_older(), "nothing would ever make room");
+        ring.move_on(2, 11);
+        assert!(ring.has_older());
+        ring.free_before(ring.head_for(2));
+        assert_eq!(ring.place(150, 2, 11), Slot { file: 1, position: 0 });
+        assert!(!ring.has_older(), "the file that was moved on to was given back unused");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::format::{ENTRY_HEADER_BYTES, Entry, GROUP_HEADER_BYTES, GroupHeader};
 use super::growth::{self, GrowthDone, GrowthJob};
 use super::ring::{Head, Ring};
-use crate::disk::{Disk, DiskError, Durability, File, block_ceil};
+use crate::disk::{Disk, DiskError, Durability, File, block_ceil, block_floor};
 use crate::error::EngineError;
 use crate::memory::{Chunk, ChunkSlice};
 
@@ -66,7 +66,7 @@ pub struct Journal<D: Disk> {
     in_flight: Option<InFlight>,
     spare: Vec<Chunk>,
     growing: bool,
-    /// A group of this length found no file that is long enough for it.
+    /// The longest group that found no room, until one of its length does; 0 without any.
     longest_refused: u64,
 }
 
@@ -127,10 +127,12 @@ impl<D: Disk> Journal<D> {
         }
         let length = block_ceil((self.open.len() + needed) as u64);
         if !self.ring.fits(length) {
-            if length > self.ring.longest() {
-                self.longest_refused = self.longest_refused.max(length);
-            }
+            self.longest_refused = self.longest_refused.max(length);
+            self.make_room();
             return Err(NoRoom);
+        }
+        if length >= self.longest_refused {
+            self.longest_refused = 0;
         }
         if needed > self.open.remaining() {
             let larger = new_buffer(self.open.len() + needed);
@@ -138,6 +140,15 @@ impl<D: Disk> Journal<D> {
             self.keep(usual);
         }
         Ok(())
+    }
+
+    /// A group waits for room. Files that are full are freed as checkpoints come; where the current one is the only one that
+    /// is long enough, and another cannot be made, it has to be left early.
+    fn make_room(&mut self) {
+        let is_idle = self.entries == 0 && self.in_flight.is_none();
+        if is_idle && !self.growing && !self.ring.has_older() && self.growth_length().is_none() {
+            self.ring.move_on(self.sequence, self.previous_crc);
+        }
     }
 
     /// Adds an admitted entry, whose bytes are `parts` one after the other (`entry.bytes` is not looked at).
@@ -196,18 +207,26 @@ impl<D: Disk> Journal<D> {
 
     /// The making of another file, when the journal runs short and its bound allows one.
     pub fn poll_growth(&mut self) -> Option<GrowthJob<D>> {
-        let refused = self.longest_refused > self.ring.longest();
-        if self.growing || !(self.ring.runs_short() || refused) {
+        if self.growing || !(self.ring.runs_short() || self.is_refused()) {
             return None;
         }
-        let wanted = (self.ring.longest() * 2).max(self.longest_refused).min(self.config.file_bytes_max);
-        let length = wanted.min(self.config.total_bytes_max.saturating_sub(self.ring.total()));
-        let length = length - length % crate::disk::BLOCK as u64;
-        if length < self.config.first_file_bytes.max(if refused { self.longest_refused } else { 0 }) {
-            return None;
-        }
+        let length = self.growth_length()?;
         self.growing = true;
         Some(GrowthJob::new(self.disk.clone(), &self.dir, self.files.len() as u32, length))
+    }
+
+    /// Whether a group waits that no free file will take as things are.
+    fn is_refused(&self) -> bool {
+        let waits_for_older = self.ring.has_older() && self.longest_refused <= self.ring.longest();
+        !waits_for_older && self.longest_refused > 0 && !self.ring.fits(self.longest_refused)
+    }
+
+    /// How long another file would be; `None` when there may be none that is of use.
+    fn growth_length(&self) -> Option<u64> {
+        let wanted = (self.ring.longest() * 2).max(self.longest_refused).min(self.config.file_bytes_max);
+        let length = block_floor(wanted.min(self.config.total_bytes_max.saturating_sub(self.ring.total())));
+        let least = if self.is_refused() { self.longest_refused } else { 0 };
+        (length >= self.config.first_file_bytes.max(least)).then_some(length)
     }
 
     /// Takes a new file into use. After an error the journal stays as it was, and polling tries again.

@@ -23,10 +23,14 @@ fn dir() -> PathBuf {
 }
 
 async fn opened(seed: u64) -> (MemoryDisk, Journal<MemoryDisk>) {
+    opened_with(seed, CONFIG).await
+}
+
+async fn opened_with(seed: u64, config: JournalConfig) -> (MemoryDisk, Journal<MemoryDisk>) {
     let disk = MemoryDisk::new(seed, NoLatency);
     disk.create_dir(Path::new("/data")).await.expect("the disk is fine");
     disk.sync_dir(Path::new("/")).await.expect("the disk is fine");
-    let journal = Journal::open(disk.clone(), dir(), CONFIG, IDENTITY).await.expect("the disk is fine");
+    let journal = Journal::open(disk.clone(), dir(), config, IDENTITY).await.expect("the disk is fine");
     (disk, journal)
 }
 
@@ -128,6 +132,45 @@ fn a_batch_larger_than_a_group_and_than_any_file_so_far_gets_both() {
         disk.crash();
         assert_eq!(groups_on(&disk, journal.head()).await, 2);
     });
+}
+
+#[test]
+fn the_only_file_long_enough_for_a_batch_is_left_early_when_there_may_be_no_other() {
+    run(async {
+        let (_, mut journal) = opened_with(6, JournalConfig { total_bytes_max: 160 << 10, ..CONFIG }).await;
+        assert_eq!(append(&mut journal, 100_000, 1), Err(NoRoom));
+        let job = journal.poll_growth().expect("a file that is long enough is wanted");
+        journal.handle_growth(job.perform().await).expect("the disk is fine");
+        assert_eq!(append(&mut journal, 100_000, 1), Ok(1));
+        assert_eq!(write(&mut journal).await, Some(1));
+        assert_eq!(append(&mut journal, 100_000, 2), Err(NoRoom));
+        assert!(journal.poll_growth().is_none(), "the journal has its full size");
+        assert!(journal.has_older_files(), "a checkpoint frees the file");
+        journal.free_before(journal.head_for(2));
+        assert_eq!(append(&mut journal, 100_000, 2), Ok(2));
+        assert_eq!(write(&mut journal).await, Some(2));
+    });
+}
+
+#[test]
+fn the_name_of_a_file_that_a_killed_process_never_synced_survives_once_it_is_used() {
+    for seed in 0..50 {
+        run(async {
+            let (disk, mut journal) = opened(seed).await;
+            append(&mut journal, 20_000, 1).expect("there is room");
+            write(&mut journal).await;
+            let job = journal.poll_growth().expect("past the half");
+            let error = DiskError::Io("killed".into());
+            let operation = crate::memory_disk::Operation::SyncDir;
+            disk.inject(crate::memory_disk::Fault { operation, path_part: "core-0".into(), error, after: 0, times: 1 });
+            assert!(job.perform().await.into_result().is_err());
+            disk.kill();
+            Journal::open(disk.clone(), dir(), CONFIG, IDENTITY).await.expect("the disk is fine");
+            disk.crash();
+            let there = growth::list_files(&disk, &dir()).await.expect("the folder is there");
+            assert_eq!(there.len(), 2, "seed {seed}");
+        });
+    }
 }
 
 #[test]
