@@ -45,8 +45,14 @@ impl Pages {
         while !rest.is_empty() {
             let within = (position % BLOCK as u64) as usize;
             let (part, others) = rest.split_at(rest.len().min(BLOCK - within));
-            let page = self.pages.entry(position / BLOCK as u64).or_insert_with(|| Box::new([0; BLOCK]));
-            page[within..within + part.len()].copy_from_slice(part);
+            let number = position / BLOCK as u64;
+            // Files filled with zeros ahead of their use would else take most of a simulation's time.
+            if part.len() == BLOCK && part == [0; BLOCK] {
+                self.pages.remove(&number);
+            } else {
+                let page = self.pages.entry(number).or_insert_with(|| Box::new([0; BLOCK]));
+                page[within..within + part.len()].copy_from_slice(part);
+            }
             position += part.len() as u64;
             rest = others;
         }

@@ -353,7 +353,7 @@ impl<L: Latency> File for MemoryFile<L> {
         let whole = |len: usize| len.is_multiple_of(BLOCK);
         let aligned = whole(position as usize) && slices.iter().all(|s| whole(s.len()) && whole(s.as_ptr().addr()));
         assert!(aligned, "a direct write to {} at {position} is not aligned", self.path.display());
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let bytes = slices.iter().map(|slice| &slice[..]).collect::<Vec<_>>().concat();
         let ticket = {
             let state = &mut *self.disk.state.borrow_mut();
             alive(state.life, self.life)?;
