@@ -306,9 +306,14 @@ impl Partitions {
         }
     }
 
-    /// The producers as a snapshot holds them: of all batches below the log end.
-    pub fn producers(&self, key: TopicPartitionId) -> Vec<ProducerEntry> {
-        self.replicas.get(&key).map_or_else(Vec::new, |replica| replica.producers.snapshot())
+    /// What a snapshot has to hold of the producers, and the offset at which replay has to begin after it: a snapshot has only
+    /// each producer's last batch, but any of the last few may be sent again. What is not flushed may not survive, and
+    /// comes back with the replay if it does.
+    pub fn producer_snapshot(&self, now_ms: i64, key: TopicPartitionId) -> (i64, Vec<ProducerEntry>) {
+        let (Some(replica), Some(status)) = (self.replicas.get(&key), self.status(key)) else { return (0, Vec::new()) };
+        let mut entries = replica.producers.snapshot();
+        entries.retain(|entry| entry.last_offset < status.flushed_end);
+        (replica.producers.replay_from(now_ms, status.log_end).max(status.log_start), entries)
     }
 
     /// Forgets the producers that have been silent too long. To be called every few minutes.

@@ -35,6 +35,10 @@ pub struct ProducerEntry {
     pub current_txn_first_offset: i64,
 }
 
+/// How long after a producer's last append one of its batches may come again: well above `delivery.timeout.ms`, which is 2
+/// minutes by default.
+const SENT_AGAIN_MS: i64 = 10 * 60 * 1000;
+
 /// Sequence before the first one.
 const NO_SEQUENCE: i32 = -1;
 
@@ -82,6 +86,15 @@ pub struct AppendedBatch {
 }
 
 impl AppendedBatch {
+    fn new(batch: &SequencedBatch, base_offset: i64) -> Self {
+        AppendedBatch {
+            last_sequence: batch.last_sequence(),
+            last_offset: base_offset + i64::from(batch.last_offset_delta),
+            offset_delta: batch.last_offset_delta,
+            timestamp: batch.timestamp,
+        }
+    }
+
     /// Offset of its first record.
     pub fn base_offset(&self) -> i64 {
         self.last_offset - i64::from(self.offset_delta)
@@ -188,6 +201,17 @@ impl Producer {
         self.count += 1;
     }
 
+    /// Puts a batch where it belongs by its offset, if it is among the newest.
+    fn insert(&mut self, batch: AppendedBatch) {
+        let place = self.batches().partition_point(|known| known.last_offset < batch.last_offset);
+        let is_known = self.batches().get(place).is_some_and(|known| known.last_offset == batch.last_offset);
+        if is_known || (place == 0 && self.count == BATCHES_RETAINED) {
+            return;
+        }
+        self.push(batch);
+        self.batches[..self.count].sort_unstable_by_key(AppendedBatch::last_offset);
+    }
+
     fn check(&self, batch: &SequencedBatch) -> Result<Sequencing, SequenceError> {
         let SequencedBatch { producer_id, epoch, base_sequence, .. } = *batch;
         if epoch < self.epoch {
@@ -241,15 +265,9 @@ impl Producers {
             producer.count = 0;
             producer.epoch = batch.epoch;
         }
-        let last_offset = base_offset + i64::from(batch.last_offset_delta);
         let before = producer.batches().last().map(AppendedBatch::last_offset);
         assert!(before.is_none_or(|before| before < base_offset), "a producer's batches ascend in offset");
-        producer.push(AppendedBatch {
-            last_sequence: batch.last_sequence(),
-            last_offset,
-            offset_delta: batch.last_offset_delta,
-            timestamp: batch.timestamp,
-        });
+        producer.push(AppendedBatch::new(batch, base_offset));
         producer.last_append_ms = now_ms;
         self.by_id.insert(batch.producer_id, producer);
         Undo { producer_id: batch.producer_id, previous }
@@ -263,13 +281,27 @@ impl Producers {
         };
     }
 
-    /// Takes over a batch that is in the log already. Nothing is refused; what the state knows already is skipped, so
-    /// that a snapshot may be a little younger than the offset at which replay begins.
+    /// Takes over a batch that is in the log already. Nothing is refused. A snapshot, which knows the last batch of each
+    /// producer, may be younger than the offset at which replay begins: the batches before that last one come back.
     pub fn replay(&mut self, now_ms: i64, batch: &SequencedBatch, base_offset: i64) {
-        let known = self.by_id.get(&batch.producer_id).and_then(|producer| producer.batches().last());
-        if known.is_none_or(|known| known.last_offset < base_offset) {
-            self.record(now_ms, batch, base_offset);
+        match self.by_id.get_mut(&batch.producer_id) {
+            Some(known) if known.batches().last().is_some_and(|last| last.last_offset >= base_offset) => {
+                if known.epoch == batch.epoch {
+                    known.insert(AppendedBatch::new(batch, base_offset));
+                }
+            }
+            _ => {
+                self.record(now_ms, batch, base_offset);
+            }
         }
+    }
+
+    /// The offset, at most `log_end`, from which the log has every batch that a client may still send again and that has to
+    /// be known then: replay begins there, for a snapshot keeps no more than the last batch of each producer.
+    pub fn replay_from(&self, now_ms: i64, log_end: i64) -> i64 {
+        let recent = self.by_id.values().filter(|known| now_ms.saturating_sub(known.last_append_ms) < SENT_AGAIN_MS);
+        let oldest = recent.filter_map(|known| known.batches().first()).map(AppendedBatch::base_offset);
+        oldest.min().map_or(log_end, |oldest| oldest.min(log_end))
     }
 
     /// Takes over the entries of a snapshot, in place of all that is known.

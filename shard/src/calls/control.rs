@@ -123,7 +123,8 @@ pub(crate) async fn close<W: World>(core: Rc<Core<W>>) -> Result<(), String> {
     let keys: Vec<_> = store.logs().map(Log::key).collect();
     for key in keys {
         if let Some(log) = store.log_mut(key) {
-            log.set_producer_snapshot(log.log_end(), producers::to_store(partitions.producers(key)));
+            let (offset, producers) = partitions.producer_snapshot(core.world().now_ms(), key);
+            log.set_producer_snapshot(offset, producers::to_store(producers));
         }
     }
     store.close().await.map_err(|error| error.to_string())

@@ -221,14 +221,14 @@ fn store<W: World>(
     };
     let segments = |state: &State<W>| state.store.log(place.key).map(Log::segment_count);
     let before = segments(state);
-    let appended = state.store.append(place.key, batch, now_ms).inspect_err(|_| {
+    state.store.append(place.key, batch, now_ms).inspect_err(|_| {
         state.partitions.append_failed(place.key, place.base_offset);
     })?;
     if segments(state) != before {
         // With a segment closes what recovery would have to read to know its producers.
-        let producers = producers::to_store(state.partitions.producers(place.key));
+        let (offset, producers) = state.partitions.producer_snapshot(now_ms, place.key);
         if let Some(log) = state.store.log_mut(place.key) {
-            log.set_producer_snapshot(appended.end_offset, producers);
+            log.set_producer_snapshot(offset, producers::to_store(producers));
         }
     }
     Ok(())

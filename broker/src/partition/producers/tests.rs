@@ -154,6 +154,27 @@ fn a_snapshot_and_a_replay_bring_the_state_back() {
 }
 
 #[test]
+fn a_replay_from_before_the_snapshot_brings_every_batch_back_that_may_be_sent_again() {
+    let mut before = Producers::default();
+    let batches = [(0, 2, 10), (2, 3, 12), (5, 1, 15), (6, 4, 16)];
+    for (sequence, records, offset) in batches {
+        before.record(50, &batch(0, sequence, records), offset);
+    }
+    assert_eq!(before.replay_from(50, 20), 10);
+    assert_eq!(before.replay_from(50 + SENT_AGAIN_MS, 20), 20, "nothing comes again from a producer that is silent");
+
+    let mut after = Producers::default();
+    after.load(&before.snapshot());
+    for (sequence, records, offset) in batches {
+        after.replay(50, &batch(0, sequence, records), offset);
+    }
+    for (sequence, records, offset) in batches {
+        assert_eq!(judge(&after, &batch(0, sequence, records)), Is::DuplicateAt(offset));
+    }
+    assert_eq!(judge(&after, &batch(0, 10, 1)), Is::Next);
+}
+
+#[test]
 fn a_producer_expires_by_the_clock_and_not_by_its_timestamps() {
     let mut producers = Producers::default();
     producers.record(1_000_000, &batch(0, 0, 1), 0);
