@@ -80,6 +80,8 @@ pub struct Boot {
     pub catalog: Arc<Catalog>,
     /// What recovery has found.
     pub recovery: Arc<Recovery>,
+    /// The bounds of each core's store. The salt is made anew for every core.
+    pub store: StoreConfig,
     /// The metadata log.
     metadata: Arc<[Bytes]>,
 }
@@ -105,14 +107,16 @@ pub async fn boot<W: World>(
     if let Some(key) = recovery.missing.iter().find(|&&key| catalog.image.partition(key).is_some()) {
         return Err(StartError::FolderMissing { topic: key.topic, partition: key.partition, data_dir });
     }
-    Ok(Boot { config, identity, catalog, recovery: Arc::new(recovery), metadata })
+    let store = store_config(&config);
+    Ok(Boot { config, identity, catalog, recovery: Arc::new(recovery), store, metadata })
 }
 
 /// Opens a core's share of the logs and starts its tasks. [`Core::register`] is to follow on the first core.
 pub async fn open<W: World>(world: W, id: CoreId, cores: u16, boot: Boot) -> Result<Rc<Core<W>>, StartError> {
     let config = boot.config.clone();
     let data_dir = PathBuf::from(&config.data_dir);
-    let store = Store::open(world.disk().clone(), store_config(&config, world.random()), id.0, Vec::new()).await?;
+    let store_config = StoreConfig { salt: world.random() as u64, ..boot.store.clone() };
+    let store = Store::open(world.disk().clone(), store_config, id.0, Vec::new()).await?;
     let mut state = State::new(store, &boot.catalog);
     let mut opening = Opening { world: &world, boot: &boot, state: &mut state, data_dir: &data_dir };
     if id == CoreId::FIRST {
@@ -326,8 +330,8 @@ pub(crate) fn partition_start<D: Disk>(log: &Log<D>, catalog: &Catalog, key: Top
 }
 
 /// What the store of each core is made with.
-fn store_config(config: &BrokerConfig, salt: u128) -> StoreConfig {
-    let mut store = StoreConfig::new(PathBuf::from(&config.data_dir), salt as u64);
+fn store_config(config: &BrokerConfig) -> StoreConfig {
+    let mut store = StoreConfig::new(PathBuf::from(&config.data_dir), 0);
     store.journal_dir = journal_dir(config);
     store.memory_bytes_max = config.tail_bytes_max;
     let journal = &mut store.journal;

@@ -64,12 +64,19 @@ pub(super) async fn init_producer_id<W: World>(
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
     loop {
+        if !context.core.is_open() {
+            // As whoever asks a closed core.
+            return std::future::pending().await;
+        }
         let answer = queries::init_producer_id(&request, context.core.state().producer_ids.as_mut());
         if let InitProducerIdAnswer::Respond(response) = answer {
             return response;
         }
         match context.control(ControllerRequest::AllocateProducerIds).await {
-            ControllerResponse::ProducerIds(Ok(block)) => context.core.state().producer_ids = Some(block),
+            ControllerResponse::ProducerIds(Ok(block)) if context.core.is_open() => {
+                context.core.state().producer_ids = Some(block);
+            }
+            ControllerResponse::ProducerIds(Ok(_)) => {}
             ControllerResponse::ProducerIds(Err(error)) => {
                 return InitProducerIdResponse {
                     error_code: error.code(),
