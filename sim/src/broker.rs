@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use ::broker::catalog::Endpoint;
 use ::broker::config::BrokerConfig;
+use engine::journal::writer::JournalConfig;
+use engine::store::StoreConfig;
 use shard::start::{self, StartError};
 use shard::world::CoreId;
 use shard::{Call, Reply};
@@ -47,6 +49,21 @@ pub struct Machine {
     pub mesh_delay: RangeInclusive<Duration>,
     /// Its settings.
     pub config: Arc<BrokerConfig>,
+    /// The bounds of its cores' stores.
+    pub store: StoreProfile,
+}
+
+/// Bounds far below a real broker's, so that little data meets them.
+#[derive(Clone, Debug)]
+pub struct StoreProfile {
+    /// The journal's.
+    pub journal: JournalConfig,
+    /// Bytes of a batch at most.
+    pub batch_bytes_max: usize,
+    /// Bytes of all tails.
+    pub memory_bytes_max: usize,
+    /// Bytes kept to delete in.
+    pub reserve_bytes: u64,
 }
 
 /// The broker.
@@ -95,9 +112,10 @@ impl Broker {
         assert!(self.process.replace(Some(process.clone())).is_none(), "one process at a time");
         machine.trace.event(format_args!("broker starts with {cores} cores"));
         let outcome: Rc<RefCell<Option<Result<(), String>>>> = Rc::default();
-        let (slot, starting, config) = (outcome.clone(), process.clone(), machine.config.clone());
+        let (slot, starting) = (outcome.clone(), process.clone());
+        let (config, store) = (machine.config.clone(), machine.store.clone());
         process.spawn(async move {
-            let result = open(&starting, config).await;
+            let result = open(&starting, config, store).await;
             *slot.borrow_mut() = Some(result);
             starting.changed.notify();
         });
@@ -174,11 +192,13 @@ impl Broker {
     }
 }
 
-async fn open(process: &Rc<Process>, config: Arc<BrokerConfig>) -> Result<(), String> {
+async fn open(process: &Rc<Process>, config: Arc<BrokerConfig>, profile: StoreProfile) -> Result<(), String> {
     let text = |error: StartError| error.to_string();
     let endpoint = Endpoint { listener: LISTENER.into(), host: "broker".into(), port: 9092 };
     let first = process.world(CoreId::FIRST);
-    let boot = start::boot(&first, process.count(), config, vec![endpoint]).await.map_err(text)?;
+    let mut boot = start::boot(&first, process.count(), config, vec![endpoint]).await.map_err(text)?;
+    let StoreProfile { journal, batch_bytes_max, memory_bytes_max, reserve_bytes } = profile;
+    boot.store = StoreConfig { journal, batch_bytes_max, memory_bytes_max, reserve_bytes, ..boot.store };
     let mut cores = Vec::new();
     for id in (0..process.count()).map(CoreId) {
         cores.push(start::open(process.world(id), id, process.count(), boot.clone()).await.map_err(text)?);

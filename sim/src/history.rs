@@ -152,6 +152,13 @@ impl History {
         }
     }
 
+    /// Whether records of a partition may have been deleted. What told of its producers went with them: a batch that comes
+    /// again after a restart is not recognized then.
+    pub fn deletes(&mut self, key: TopicPartitionId) -> bool {
+        let partition = self.partition(key);
+        partition.has_retention || partition.events.iter().any(|event| matches!(event, Event::DeleteRecords { .. }))
+    }
+
     /// Takes out the partitions of a topic that was deleted: its records are nobody's any more.
     pub fn forget_topic(&mut self, topic: wire::Uuid) {
         self.partitions.retain(|key, _| key.topic != topic);

@@ -67,6 +67,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
         trace: trace.clone(),
         mesh_delay: scenario.mesh_delay.clone(),
         config: scenario.config.clone(),
+        store: scenario.store.clone(),
     });
     let shared = Shared::new(clock, dice.fork(), trace.clone(), broker.clone());
     let story = play(executor.clone(), shared.clone(), scenario, dice.fork());
@@ -134,20 +135,19 @@ async fn play(executor: Executor, shared: Rc<Shared>, scenario: Scenario, dice: 
     consumers.into_iter().for_each(|plan| readers.spawn(consumer::consume(shared.clone(), plan)));
     operator.bring(scenario.faults.clone()).await;
     operator.heal().await;
-    finish(&shared, &workers, "writers").await;
+    finish(&shared, workers, "writers").await;
     shared.stopping.set(true);
-    finish(&shared, &readers, "consumers").await;
+    finish(&shared, readers, "consumers").await;
     operator.restart(dice.within(1..=4) as u16).await;
     if shared.clock.timeout(FINISH, finale::look(shared.clone(), committers)).await.is_none() {
         shared.violation("the final reads never end".into());
     }
-    executor.kill(workers.owner);
-    executor.kill(readers.owner);
     operator.into_effects()
 }
 
-async fn finish(shared: &Shared, crew: &Crew, who: &str) {
+async fn finish(shared: &Shared, crew: Crew, who: &str) {
     if shared.clock.timeout(FINISH, crew.all_ended()).await.is_none() {
         shared.violation(format!("{} {who} never finish, though everything is healed", crew.working.get()));
     }
+    crew.executor.kill(crew.owner);
 }

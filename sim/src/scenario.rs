@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::broker::config::BrokerConfig;
+use engine::journal::writer::JournalConfig;
 use engine::memory_disk::Operation;
 use wire::TopicPartitionId;
 use wire::compression::Compression;
 
-use crate::broker::End;
+use crate::broker::{End, StoreProfile};
 use crate::client::Topic;
 use crate::client::admin::{AdminStep, TopicPlan};
 use crate::client::committer::CommitterPlan;
@@ -33,6 +34,8 @@ pub struct Scenario {
     pub cores: u16,
     /// The broker's settings.
     pub config: Arc<BrokerConfig>,
+    /// The bounds of its stores.
+    pub store: StoreProfile,
     /// The disk's latencies.
     pub disk: DiskProfile,
     /// Of 100 sectors that a power loss leaves half-written, how many cannot be read afterwards.
@@ -71,6 +74,7 @@ impl Scenario {
         Scenario {
             cores: cores(&dice),
             config: Arc::new(config(&dice)),
+            store: store(&dice, bulky),
             disk: DiskProfile {
                 write: 20 * MICROSECOND..=2 * slow_disk * MILLISECOND,
                 read: 10 * MICROSECOND..=slow_disk * MILLISECOND,
@@ -109,8 +113,8 @@ impl Scenario {
             name: format!("consumer-{index}"),
             partitions: some(8),
             fetch_bytes: *dice.pick(&[500, 20_000, 1 << 20]),
-            wait_ms: *dice.pick(&[0, 50, 500]).max(&1),
-            rewind_percent: *dice.pick(&[0, 0, 2]),
+            wait_ms: *dice.pick(&[20, 50, 500]),
+            rewinds: dice.below(3),
         });
         let committers = (0..dice.within(0..=2)).map(|group| CommitterPlan {
             group: group as u32,
@@ -186,6 +190,22 @@ fn config(dice: &Dice) -> BrokerConfig {
     BrokerConfig::parse(settings).expect("simulated settings are valid")
 }
 
+/// Journals of a few files that a few dozen batches fill, and tails that have to be let go of.
+fn store(dice: &Dice, bulky: bool) -> StoreProfile {
+    let file_bytes_max = if bulky { 24 } else { 1 } * *dice.pick(&[128 << 10, 256 << 10]);
+    // As `shard` has it: the largest batch takes no more than half of the largest file.
+    let batch_bytes_max = file_bytes_max as usize / 2 - (16 << 10);
+    let first_file_bytes = *dice.pick(&[32 << 10, 96 << 10]);
+    let total_bytes_max = first_file_bytes + *dice.pick(&[2, 5]) * file_bytes_max;
+    let group_bytes = *dice.pick(&[8 << 10, 24 << 10]);
+    StoreProfile {
+        journal: JournalConfig { first_file_bytes, file_bytes_max, total_bytes_max, group_bytes },
+        batch_bytes_max,
+        memory_bytes_max: *dice.pick(&[2, 16]) * batch_bytes_max,
+        reserve_bytes: 64 << 10,
+    }
+}
+
 fn topics(dice: &Dice, bulky: bool) -> Vec<TopicPlan> {
     let count = dice.within(1..=3);
     let topic = |index| {
@@ -229,7 +249,7 @@ fn fault(dice: &Dice) -> Fault {
         },
         4 | 5 => Fault::Stop { cores: cores(dice), crash_after: dice.chance(30).then(|| after(30)) },
         6 | 7 => Fault::Cut { count: dice.within(1..=5) as u32 },
-        8 | 9 => Fault::Full { room: dice.below(2 << 20), lasts: after(1500) },
+        8 | 9 => Fault::Full { room: dice.below(200 << 10), lasts: after(1500) },
         _ => {
             let (operation, path_part) = *dice.pick(&[
                 (Operation::Write, "journal"),

@@ -75,6 +75,12 @@ fn a_second_offset_is_a_duplicate_of_idempotent_producers_and_counted_of_others(
 }
 
 #[test]
+fn a_duplicate_whose_first_place_was_deleted_is_only_counted() {
+    let events = vec![send(10, Sent::Acked(1)), poll(&[(0, 10)]), Event::DeleteRecords { offset: 1, acked: true }];
+    assert_eq!(judge(events, last(1, &[(1, 10)])), []);
+}
+
+#[test]
 fn an_acknowledged_value_that_is_not_there_is_lost_or_unseen() {
     let events = vec![send(10, Sent::Acked(0)), send(11, Sent::Acked(1)), send(12, Sent::Acked(2))];
     let found = judge(events, last(0, &[(1, 11)]));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use wire::api::k01_fetch::{FetchPartition, FetchTopic, PartitionData};
 use wire::api::k02_list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
@@ -14,6 +15,10 @@ use crate::history::{Event, ProcessId};
 
 /// By topic id, without sessions.
 pub(super) const FETCH_VERSION: i16 = 13;
+/// Between two fetches.
+const PAUSE: Duration = Duration::from_millis(2);
+/// Of 100 fetches of a consumer that still has to, how many are followed by going back to the beginning.
+const REWIND_PERCENT: u64 = 5;
 const LIST_OFFSETS_VERSION: i16 = 7;
 /// ListOffsets' name for the high watermark.
 pub(super) const LATEST: i64 = -1;
@@ -31,8 +36,8 @@ pub struct ConsumerPlan {
     pub fetch_bytes: i32,
     /// How long the broker may keep a fetch, in ms.
     pub wait_ms: i32,
-    /// Of 100 fetches, how many are followed by going back to the beginning.
-    pub rewind_percent: u64,
+    /// How often it goes back to the beginning.
+    pub rewinds: u64,
 }
 
 struct Consumer {
@@ -69,9 +74,11 @@ impl Consumer {
                     self.take(link, key, data).await?;
                 }
             }
-            if self.shared.dice.chance(self.plan.rewind_percent) {
+            if self.plan.rewinds > 0 && self.shared.dice.chance(REWIND_PERCENT) {
+                self.plan.rewinds -= 1;
                 self.rewind();
             }
+            self.shared.clock.sleep(PAUSE).await;
         }
         if self.positions.is_empty() {
             self.shared.clock.sleep(RETRY).await;
