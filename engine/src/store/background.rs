@@ -146,7 +146,7 @@ impl<D: Disk> Store<D> {
     }
 
     /// Above half of the memory's bound, lets go of tails that are filed, and has the others filed.
-    fn relieve_memory(&mut self) {
+    pub(super) fn relieve_memory(&mut self) {
         let wanted = self.config.memory_bytes_max / 2;
         while self.memory > wanted
             && let Some(key) = self.evictable.pop_front()

@@ -228,8 +228,12 @@ impl<D: Disk> Store<D> {
         batch: AppendBatch<'_>,
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
-        let slot = self.slots.get_mut(&key).ok_or(AppendError::Unknown)?;
         let len = batch.bytes.len();
+        if self.memory + len > self.config.memory_bytes_max {
+            // What has been filed since goes now: nobody need be busy behind whose end would be an occasion to try again.
+            self.relieve_memory();
+        }
+        let slot = self.slots.get_mut(&key).ok_or(AppendError::Unknown)?;
         if len > self.config.batch_bytes_max {
             return Err(AppendError::TooLarge(self.config.batch_bytes_max));
         }
