@@ -78,11 +78,14 @@ async fn read(shared: &Shared, link: &mut Link, topic: &Topic, partition: i32) -
         let data = data.ok_or_else(|| Lost::Malformed("a fetch answers nothing".into()))?;
         match ErrorCode::from_code(data.error_code) {
             Some(ErrorCode::None) => {}
-            // Retention has gone on.
-            Some(ErrorCode::OffsetOutOfRange) if data.log_start_offset > position => {
-                last.log_start = data.log_start_offset;
-                last.records.clear();
-                position = data.log_start_offset;
+            // Retention has gone on; the new log start is told once it is durable.
+            Some(ErrorCode::OffsetOutOfRange) if shared.history.borrow_mut().partition(key).has_retention => {
+                shared.clock.sleep(RETRY).await;
+                let start = list_offset(link, &topic.name, partition, EARLIEST).await?.unwrap_or(position);
+                if start > position {
+                    (last.log_start, position) = (start, start);
+                    last.records.clear();
+                }
                 continue;
             }
             Some(error) if error.is_retriable() => {
