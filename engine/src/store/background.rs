@@ -158,7 +158,8 @@ impl<D: Disk> Store<D> {
         }
         if self.memory > wanted && self.to_file.is_empty() {
             for (key, slot) in &mut self.slots {
-                if !slot.queued && !slot.filing && slot.unfiled >= BLOCK as u64 {
+                // Asked of the log: the block that a checkpoint filed in part counts again once more has come into it.
+                if !slot.queued && !slot.filing && slot.log.unfiled_bytes() >= BLOCK as u64 {
                     slot.queued = true;
                     self.to_file.push_back(*key);
                 }
