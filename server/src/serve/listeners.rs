@@ -1,13 +1,18 @@
 //! The addresses that the broker listens on, and those that it tells its clients.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use broker::catalog::Endpoint;
 use broker::config::{BrokerConfig, Listener};
 
 use super::ServeError;
+
+/// How long an address may be taken before it counts as another process's.
+const BIND_PATIENCE: Duration = Duration::from_secs(2);
+const BIND_PAUSE: Duration = Duration::from_millis(5);
 
 /// A listener of the configuration, bound: a host name to all of its addresses.
 pub(super) struct Bound {
@@ -36,9 +41,9 @@ pub(super) fn bind(listener: &Listener) -> Result<Bound, ServeError> {
     let refuse = |error| refused(format!("{host}:{port}"), error);
     let mut sockets: Vec<TcpListener> = Vec::new();
     let mut chosen_port = *port;
-    for mut address in std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), *port)).map_err(refuse)? {
+    for mut address in (host.as_str(), *port).to_socket_addrs().map_err(refuse)? {
         address.set_port(chosen_port);
-        match TcpListener::bind(address) {
+        match bind_patiently(address) {
             Ok(socket) => {
                 chosen_port = socket.local_addr().map_err(refuse)?.port();
                 sockets.push(socket);
@@ -56,7 +61,21 @@ pub(super) fn bind(listener: &Listener) -> Result<Bound, ServeError> {
 
 /// Binds the address of `metrics.listen`.
 pub(super) fn bind_address(address: &str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).map_err(|error| refused(address.to_owned(), error))
+    bind_patiently(address).map_err(|error| refused(address.to_owned(), error))
+}
+
+/// Binds, and waits a little for an address that is taken: the kernel gives the sockets of a process that was killed back some
+/// milliseconds after it has gone, when its io_uring is taken down, and a supervisor may be as fast.
+fn bind_patiently(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < BIND_PATIENCE => {
+                std::thread::sleep(BIND_PAUSE);
+            }
+            bound => return bound,
+        }
+    }
 }
 
 /// What clients are told to connect to. An advertised port 0 is that of the listener.

@@ -9,10 +9,12 @@ mod ring;
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::{Either, select};
 use shard::mesh::Message;
 use shard::world::{CoreId, World};
 
@@ -67,13 +69,20 @@ impl Linux {
         &self.shared.inboxes
     }
 
-    /// Waits for completions and for the inbox, until `take` says that it is over.
+    /// Waits for completions and for the inbox, until `take` says that it is over. Looks after each turn in which something
+    /// was submitted too: a core that always has something to run sees its events late.
     pub(crate) async fn run(&self, mut take: impl FnMut(Incoming) -> bool) -> io::Result<()> {
         let inbox = &self.shared.inboxes[usize::from(self.shared.id.0)];
         let event = executor::Event::new(inbox.event_fd())?;
+        let ring = &self.shared.ring;
+        let mut announced = pin!(event.wait());
         loop {
-            event.wait().await?;
-            self.shared.ring.reap();
+            let turn = pin!(ring.turn_after(ring.turns()));
+            if let Either::Left((result, _)) = select(announced.as_mut(), turn).await {
+                result?;
+                announced.set(event.wait());
+            }
+            ring.reap();
             for incoming in inbox.drain() {
                 if !take(incoming) {
                     return Ok(());

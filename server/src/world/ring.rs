@@ -38,8 +38,8 @@ pub(crate) struct Ring {
     finite: Cell<usize>,
     /// Turns in which something was submitted.
     turns: Cell<u64>,
-    /// Waits for the next of them.
-    watcher: RefCell<Option<Waker>>,
+    /// Wait for the next of them.
+    watchers: RefCell<Vec<Waker>>,
 }
 
 struct Pending {
@@ -68,7 +68,7 @@ impl Ring {
             submitter: RefCell::default(),
             finite: Cell::new(0),
             turns: Cell::new(0),
-            watcher: RefCell::default(),
+            watchers: RefCell::default(),
         }))
     }
 
@@ -125,9 +125,8 @@ impl Ring {
             }
             self.reap();
             self.turns.set(self.turns.get() + 1);
-            if let Some(watcher) = self.watcher.borrow_mut().take() {
-                watcher.wake();
-            }
+            let watchers = std::mem::take(&mut *self.watchers.borrow_mut());
+            watchers.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -141,13 +140,13 @@ impl Ring {
         self.turns.get()
     }
 
-    /// Returns once there have been more turns than `seen`. One task at a time.
+    /// Returns once there have been more turns than `seen`.
     pub(crate) async fn turn_after(&self, seen: u64) {
         poll_fn(|context| {
             if self.turns.get() > seen {
                 return Poll::Ready(());
             }
-            *self.watcher.borrow_mut() = Some(context.waker().clone());
+            self.watchers.borrow_mut().push(context.waker().clone());
             Poll::Pending
         })
         .await;
