@@ -7,11 +7,12 @@ use std::hint::black_box;
 use benches::{batch, produce};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use wire::api::k00_produce::BorrowedProduceRequest;
+use wire::api::ProduceRequest;
 use wire::api::k01_fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use wire::batch::{ProduceRules, TimestampType, crc_copy, validate_produce};
 use wire::codec::{Reader, Records};
 use wire::header::{RequestHeader, response_chunks};
+use wire::message::Message;
 
 const SIZES: [usize; 4] = [1 << 10, 16 << 10, 64 << 10, 1 << 20];
 const RECORD_BYTES: usize = 1000;
@@ -32,14 +33,14 @@ fn produce_body(batch: &[u8]) -> Vec<u8> {
 fn decode_produce(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode produce request");
     for size in SIZES {
-        let body = produce_body(&batch_of(size, RECORD_BYTES));
+        let body = Bytes::from(produce_body(&batch_of(size, RECORD_BYTES)));
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &body, |bencher, body| {
             bencher.iter(|| {
-                let mut reader = Reader::new(black_box(body));
+                let mut reader = Reader::shared(black_box(body));
                 let header = RequestHeader::decode(&mut reader).expect("the request is well-formed");
-                let request = BorrowedProduceRequest::decode(body, &mut reader, header.api_version);
-                black_box(request.expect("the request is well-formed").partitions.len())
+                let request = ProduceRequest::decode(&mut reader, header.api_version);
+                black_box(request.expect("the request is well-formed").topic_data.len())
             });
         });
     }

@@ -141,10 +141,9 @@ pub fn read_response(body: &[u8]) -> Option<Response> {
 
 #[cfg(test)]
 mod tests {
-    use wire::api::k00_produce::{
-        BorrowedProduceRequest, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
-    };
+    use wire::api::k00_produce::{PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse};
     use wire::header::{RequestHeader, response_frame};
+    use wire::message::Message;
 
     use super::*;
     use crate::batch;
@@ -184,9 +183,11 @@ mod tests {
         let mut reader = wire::codec::Reader::new(body);
         let header = RequestHeader::decode(&mut reader).unwrap();
         assert_eq!((header.api_key, header.api_version, header.correlation_id), (API_KEY, API_VERSION, 99));
-        let request = BorrowedProduceRequest::decode(body, &mut reader, API_VERSION).unwrap();
-        assert_eq!((request.acks, request.partitions.len()), (-1, 1));
-        assert_eq!((request.partitions[0].index, request.partitions[0].records), (17, Some(&batch[..])));
+        let request = ProduceRequest::decode(&mut reader, API_VERSION).unwrap();
+        let [topic] = &request.topic_data[..] else { panic!("one topic") };
+        let [partition] = &topic.partition_data[..] else { panic!("one partition") };
+        let records = partition.records.clone().unwrap().into_bytes();
+        assert_eq!((request.acks, partition.index, &records[..]), (-1, 17, &batch[..]));
         assert_eq!(reader.left(), 0, "bytes are left over");
     }
 

@@ -3,6 +3,8 @@
 //! {version i16 = 1, CRC-32C u32 of all that follows, number of entries i32, entries of 46 bytes}, big-endian. Source:
 //! Kafka's `ProducerSnapshot.json` and `ProducerStateManager`. The broker owns the state; the engine keeps the files.
 
+use wire::records::producer::ProducerEntry;
+
 /// The only version that Kafka has written since 0.11.
 const VERSION: i16 = 1;
 /// Bytes of version, CRC and count.
@@ -13,27 +15,6 @@ const CRC_COVERS_FROM: usize = 6;
 const ENTRY_BYTES: usize = 46;
 /// Bytes that a snapshot may have: those of 2.9 million producers.
 pub const SNAPSHOT_BYTES_MAX: usize = 128 << 20;
-
-/// What is kept of a producer: its last batch, which is all that a snapshot holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProducerEntry {
-    /// The producer's id.
-    pub producer_id: i64,
-    /// Its current epoch.
-    pub producer_epoch: i16,
-    /// Sequence of its last record; -1 when it has written none in this epoch.
-    pub last_sequence: i32,
-    /// Offset of its last record; -1 when it has written none in this epoch.
-    pub last_offset: i64,
-    /// Records in its last batch, less one.
-    pub offset_delta: i32,
-    /// The largest timestamp of its last batch, in ms since the epoch.
-    pub timestamp: i64,
-    /// Epoch of the coordinator that wrote its last transaction marker; -1 when there is none.
-    pub coordinator_epoch: i32,
-    /// First offset of its open transaction; -1 when there is none.
-    pub current_txn_first_offset: i64,
-}
 
 /// The file is not a snapshot; the state comes from an older one and the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,6 @@ mod frames;
 pub mod identity;
 pub mod mesh;
 pub mod metrics;
-mod producers;
 mod requests;
 mod signal;
 pub mod start;

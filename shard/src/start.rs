@@ -22,7 +22,7 @@ use wire::codec::Records;
 use crate::config::Limits;
 use crate::core::{Core, State};
 use crate::world::{CoreId, World};
-use crate::{identity, producers, tasks};
+use crate::{identity, tasks};
 
 /// Bytes of a log that are read at a time while a core opens.
 const LOAD_BYTES: usize = 1 << 20;
@@ -196,7 +196,7 @@ impl<W: World> Opening<'_, W> {
         let (key, now_ms) = (log.key(), self.world.now_ms());
         let from = match log.producer_snapshot() {
             Some((offset, entries)) => {
-                self.state.partitions.load_producers(now_ms, key, &producers::from_store(entries));
+                self.state.partitions.load_producers(now_ms, key, entries);
                 *offset
             }
             None => log.log_start(),

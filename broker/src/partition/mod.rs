@@ -21,10 +21,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use wire::batch::{BatchHeader, BatchSummary};
+use wire::records::producer::ProducerEntry;
 use wire::{ErrorCode, TopicPartitionId};
 
+pub use producers::BATCHES_RETAINED;
 use producers::SequencedBatch;
-pub use producers::{BATCHES_RETAINED, ProducerEntry};
 use replica::{ACKS_ALL, Replica};
 use watches::Watches;
 

@@ -11,29 +11,10 @@
 
 use std::collections::BTreeMap;
 
+use wire::records::producer::ProducerEntry;
+
 /// Batches remembered a producer: as many as a client may have in flight (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub const BATCHES_RETAINED: usize = 5;
-
-/// One producer in a snapshot: the fields of Kafka's `ProducerSnapshot` file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProducerEntry {
-    /// The producer's id.
-    pub producer_id: i64,
-    /// Its epoch.
-    pub producer_epoch: i16,
-    /// Sequence of the last record appended, −1 without any.
-    pub last_sequence: i32,
-    /// Offset of that record, −1 without any.
-    pub last_offset: i64,
-    /// Offset of that record less that of the first in its batch.
-    pub offset_delta: i32,
-    /// When the producer last appended, by the broker's clock: ms since the epoch.
-    pub timestamp: i64,
-    /// Epoch of the transaction coordinator that wrote the last marker, −1 without one.
-    pub coordinator_epoch: i32,
-    /// First offset of the open transaction, −1 without one.
-    pub current_txn_first_offset: i64,
-}
 
 /// How long after a producer's last append one of its batches may come again: well above `delivery.timeout.ms`, which is 2
 /// minutes by default.

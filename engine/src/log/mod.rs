@@ -30,11 +30,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use wire::TopicPartitionId;
+use wire::records::producer::ProducerEntry;
 
 use crate::append::Mark;
 use crate::disk::Disk;
 use crate::leader_epochs::LeaderEpochs;
-use crate::producer_snapshot::ProducerEntry;
 use crate::segment::SegmentFiles;
 use crate::tail::ChunkPool;
 

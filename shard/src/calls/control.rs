@@ -12,7 +12,6 @@ use engine::log::Log;
 
 use crate::core::{Core, State};
 use crate::mesh::{Call, Change, Reply};
-use crate::producers;
 use crate::start::{log_config, partition_start};
 use crate::world::World;
 
@@ -124,7 +123,7 @@ pub(crate) async fn close<W: World>(core: Rc<Core<W>>) -> Result<(), String> {
     for key in keys {
         if let Some(log) = store.log_mut(key) {
             let (offset, producers) = partitions.producer_snapshot(core.world().now_ms(), key);
-            log.set_producer_snapshot(offset, producers::to_store(producers));
+            log.set_producer_snapshot(offset, producers);
         }
     }
     store.close().await.map_err(|error| error.to_string())

@@ -19,7 +19,6 @@ use wire::{ErrorCode, TopicPartitionId};
 
 use crate::core::{Core, State};
 use crate::mesh::{ProduceCall, ProducePart};
-use crate::producers;
 use crate::waiters::Appended;
 use crate::world::World;
 
@@ -228,7 +227,7 @@ fn store<W: World>(
         // With a segment closes what recovery would have to read to know its producers.
         let (offset, producers) = state.partitions.producer_snapshot(now_ms, place.key);
         if let Some(log) = state.store.log_mut(place.key) {
-            log.set_producer_snapshot(offset, producers::to_store(producers));
+            log.set_producer_snapshot(offset, producers);
         }
     }
     Ok(())

@@ -2,11 +2,7 @@
 //! Behaviour: appends one record batch per partition; acks=0 gets no response.
 //! Deviations: none (v0–v2 are advertised but never served, as in Kafka).   Versions: v3 magic 2 only; v7 zstd; v9 flexible; v10 leader hints (KIP-951); v13 topic ids.
 
-mod borrowed;
-
 use std::ops::RangeInclusive;
-
-pub use borrowed::{BorrowedPartition, BorrowedProduceRequest, BorrowedTopic};
 
 use crate::codec::{Records, Uuid};
 use crate::message::{Api, message};

@@ -35,7 +35,7 @@ pub mod k47_offset_delete;
 pub mod k60_describe_cluster;
 pub mod k75_describe_topic_partitions;
 
-pub use k00_produce::{BorrowedProduceRequest, ProduceRequest, ProduceResponse};
+pub use k00_produce::{ProduceRequest, ProduceResponse};
 pub use k01_fetch::{FetchRequest, FetchResponse};
 pub use k02_list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 pub use k03_metadata::{MetadataRequest, MetadataResponse};

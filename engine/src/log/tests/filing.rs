@@ -1,9 +1,11 @@
 //! Filing, closing, eviction, and what a checkpoint is told.
 
+use wire::records::producer::ProducerEntry;
+
 use super::*;
 use crate::disk::{BLOCK, DiskError, block_floor};
 use crate::memory_disk::{Fault, Operation};
-use crate::producer_snapshot::{self, ProducerEntry};
+use crate::producer_snapshot;
 use crate::segment::{OffsetIndex, TimeIndex};
 
 #[test]

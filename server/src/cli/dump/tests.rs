@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use engine::producer_snapshot::{ProducerEntry, encode};
+use engine::producer_snapshot::encode;
 use wire::batch::{BatchBuilder, BatchOptions};
 use wire::compression::Compression;
 use wire::records::consumer_offsets::OffsetCommitKey;
 use wire::records::metadata::TopicRecord;
+use wire::records::producer::ProducerEntry;
 
 use super::*;
 
