@@ -6,14 +6,19 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::catalog::OFFSETS_TOPIC;
+use broker::controller::PlacedPartition;
 use engine::log::Log;
 
 use crate::core::{Core, State};
 use crate::mesh::{Call, Change, Reply};
 use crate::start::{log_config, partition_start};
 use crate::world::World;
+
+/// How long a partition that finds the disk full waits before it is tried again.
+const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Carries a change to every core, then tells the controller.
 pub(crate) async fn publish<W: World>(core: &Rc<Core<W>>, change: Arc<Change>) {
@@ -36,12 +41,7 @@ pub(crate) async fn publish<W: World>(core: &Rc<Core<W>>, change: Arc<Change>) {
 /// Opens the logs that the change gives to this core.
 pub(crate) async fn prepare<W: World>(core: Rc<Core<W>>, change: Arc<Change>) -> Result<(), String> {
     for placed in change.created.iter().filter(|placed| placed.core == core.id().0) {
-        let config = change.catalog.topic_config(placed.key.topic).expect("a created topic has a configuration");
-        let data_dir = core.data_dir();
-        let created = Log::create(core.world().disk(), data_dir, &placed.topic, placed.key, log_config(config)).await;
-        let log = created.map_err(|error| {
-            format!("the log of {}-{} cannot be created: {error}", placed.topic, placed.key.partition)
-        })?;
+        let log = create_log(&core, &change, placed).await?;
         let Some(mut state) = core.state_if_open() else {
             // The next start opens what the change has created.
             return std::future::pending().await;
@@ -55,6 +55,30 @@ pub(crate) async fn prepare<W: World>(core: Rc<Core<W>>, change: Arc<Change>) ->
         }
     }
     Ok(())
+}
+
+/// Creates the log of a partition. A full disk is waited for: the partition is in the catalog already, and whoever asked for
+/// it waits, while everybody else is served.
+async fn create_log<W: World>(
+    core: &Rc<Core<W>>,
+    change: &Change,
+    placed: &PlacedPartition,
+) -> Result<Log<W::Disk>, String> {
+    let config = change.catalog.topic_config(placed.key.topic).expect("a created topic has a configuration");
+    let name = format!("{}-{}", placed.topic, placed.key.partition);
+    loop {
+        let (disk, config) = (core.world().disk(), log_config(config));
+        match Log::create(disk, core.data_dir(), &placed.topic, placed.key, config).await {
+            Err(error) if error.is_full() => {
+                tracing::error!(
+                    partition = name,
+                    "the disk is full: the partition is created when there is space again"
+                );
+                core.world().sleep(FULL_DISK_PAUSE).await;
+            }
+            created => return created.map_err(|error| format!("the log of {name} cannot be created: {error}")),
+        }
+    }
 }
 
 /// Shows the catalog, and takes down what the change deletes: afterwards the names are free for new topics.
