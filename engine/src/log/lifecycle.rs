@@ -296,13 +296,13 @@ impl<D: Disk> Log<D> {
         let mut indexes = Indexes::new(segment.base_offset);
         let mut from = 0;
         if let Some(stored) = segment.files.load_indexes(segment.size(), segment.end_offset).await?
-            && let Some((last_offset, position)) = stored.offsets.last()
+            && let Some((_, position)) = stored.offsets.last()
+            && let header = view.read(position, wire::batch::HEADER_BYTES as u64).await?
+            && let Ok(Some(header)) = header.header(position, &view.path())
+            && let Some(known) = stored.up_to_last_entry(&header)
         {
-            let header = view.read(position, wire::batch::HEADER_BYTES as u64).await?.header(position, &view.path());
-            if matches!(header, Ok(Some(header)) if header.last_offset() == last_offset) {
-                indexes = stored;
-                from = position;
-            }
+            indexes = known;
+            from = position;
         }
         let mut last = None;
         let epochs = &mut self.epochs;

@@ -3,6 +3,8 @@
 //! As in Kafka's `LogSegment.append`: a batch gets an entry when more than `index.interval.bytes` have been appended
 //! since the last entry's batch began; the time index gets the largest timestamp so far along with it.
 
+use wire::batch::BatchHeader;
+
 use super::{OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeEntry, TimeIndex};
 
 /// What the indexes need to know of a batch.
@@ -39,6 +41,19 @@ impl Indexes {
     pub fn from_parts(offsets: OffsetIndex, times: TimeIndex) -> Self {
         let largest = times.last();
         Self { offsets, times, largest, bytes_since_entry: 0 }
+    }
+
+    /// What they say up to the last offset entry, whose batch has this header; `None` when that cannot be true. What the
+    /// time index says of later batches is left out, as it may be wrong too.
+    pub fn up_to_last_entry(mut self, header: &BatchHeader) -> Option<Self> {
+        let (last_offset, _) = self.offsets.last().filter(|(last_offset, _)| *last_offset == header.last_offset())?;
+        let had_times = !self.times.is_empty();
+        self.times.truncate(last_offset + 1);
+        let fits = match self.times.last() {
+            Some(time) => time.offset < last_offset || time.timestamp == header.max_timestamp,
+            None => !had_times,
+        };
+        fits.then(|| Self::from_parts(self.offsets, self.times))
     }
 
     /// The largest timestamp of all batches, with the last offset of the first batch that has it.

@@ -96,6 +96,30 @@ fn indexes_that_are_behind_their_segment_are_brought_up_to_date() {
 }
 
 #[test]
+fn a_time_index_that_speaks_of_later_batches_is_not_believed() {
+    let mut tested = Tested::new(small_config());
+    for step in 0..12 {
+        tested.append(&[NOW + step], 600, 0, NOW);
+    }
+    let indexes = |log: &Log<MemoryDisk>| log.active().indexes.clone().expect("the last segment has them");
+    let before = indexes(&tested.log);
+    let (offsets, times) = (tested.path(0, FileKind::OffsetIndex), tested.path(0, FileKind::TimeIndex));
+    let Tested { disk, log, .. } = tested;
+    run(log.close()).expect("the disk takes it");
+    let first_offsets = &before.offsets.encode()[..crate::segment::OFFSET_ENTRY_BYTES];
+    let entry = |timestamp: i64, offset: u32| [&timestamp.to_be_bytes()[..], &offset.to_be_bytes()[..]].concat();
+    let (first, _) = before.offsets.get(0).expect("batches are larger than the interval");
+    for lie in [entry(5, 11), entry(5, first as u32)] {
+        run(crate::files::write_file(&disk, &offsets, first_offsets)).expect("the disk takes it");
+        run(crate::files::write_file(&disk, &times, &lie)).expect("the disk takes it");
+        let log = open(&disk, small_config(), NONE_CLOSED).expect("indexes are derived");
+        let after = indexes(&log);
+        assert_eq!((&after.offsets, &after.times), (&before.offsets, &before.times));
+        assert_eq!(after.largest_timestamp(), before.largest_timestamp());
+    }
+}
+
+#[test]
 fn leader_epochs_come_back_from_the_batches_where_the_file_is_behind() {
     let mut tested = Tested::new(small_config());
     for epoch in 0..20 {
