@@ -115,7 +115,8 @@ impl OffsetIndex {
             .windows(2)
             .all(|pair| pair[0].relative_offset < pair[1].relative_offset && pair[0].position < pair[1].position);
         let within = entries.last().is_none_or(|last| {
-            u64::from(last.position) < segment_bytes && base_offset + i64::from(last.relative_offset) < end_offset
+            u64::from(last.position) < segment_bytes
+                && base_offset.saturating_add(i64::from(last.relative_offset)) < end_offset
         });
         (rising && within).then_some(Self { base_offset, entries })
     }
@@ -157,6 +158,7 @@ mod tests {
         assert_eq!(OffsetIndex::decode(1000, &bytes, 8200, 1005), None, "beyond the segment");
         assert_eq!(OffsetIndex::decode(1000, &bytes, 8201, 1004), None, "beyond the end offset");
         assert_eq!(OffsetIndex::decode(1000, &[0; 16], 8201, 1005), None, "zeros");
+        assert_eq!(OffsetIndex::decode(i64::MAX - 3, &bytes, 8201, i64::MAX), None, "beyond all offsets");
     }
 
     #[test]

@@ -102,7 +102,8 @@ fn decode_entry(base_offset: i64, bytes: &[u8; TIME_ENTRY_BYTES]) -> TimeEntry {
     let [a, b, c, d, e, f, g, h, relative @ ..] = *bytes;
     TimeEntry {
         timestamp: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        offset: base_offset + i64::from(u32::from_be_bytes(relative)),
+        // One beyond all offsets is beyond the segment's end too.
+        offset: base_offset.saturating_add(i64::from(u32::from_be_bytes(relative))),
     }
 }
 
@@ -151,5 +152,6 @@ mod tests {
         assert_eq!(TimeIndex::decode(500, &bytes[1..], end), None, "cut");
         assert_eq!(TimeIndex::decode(500, &[0; 24], end), None, "zeros");
         assert_eq!(TimeIndex::decode(500, &[0xff; 12], i64::MAX), None, "before the epoch");
+        assert_eq!(TimeIndex::decode(i64::MAX - 2, &bytes[..12], i64::MAX), None, "beyond all offsets");
     }
 }
