@@ -37,6 +37,8 @@ pub const RECOVERED_CORE: u16 = u16::MAX;
 /// Partitions in one checkpoint at most.
 pub const PARTITIONS_MAX: usize = 1 << 20;
 
+/// The largest boot epoch: starts are counted, and nobody starts a broker that often.
+const BOOT_EPOCH_MAX: u64 = 1 << 62;
 const MAGIC: [u8; 8] = *b"PARTITAC";
 const CRC_START: usize = 12;
 const HEADER_BYTES: usize = 56;
@@ -134,6 +136,9 @@ impl Checkpoint {
     fn decode_body(fields: &mut Fields<'_>) -> Option<Checkpoint> {
         let core = u16::from_le_bytes(fields.array()?);
         let boot_epoch = u64::from_le_bytes(fields.array()?);
+        if boot_epoch > BOOT_EPOCH_MAX {
+            return None;
+        }
         let salt = u64::from_le_bytes(fields.array()?);
         let [clean, _, _, _] = fields.array()?;
         let file = u32::from_le_bytes(fields.array()?);
@@ -151,6 +156,9 @@ impl Checkpoint {
             let segment_base = i64::from_le_bytes(fields.array()?);
             let position = u64::from_le_bytes(fields.array()?);
             let offset = i64::from_le_bytes(fields.array()?);
+            if log_start < 0 || segment_base < 0 || offset < segment_base {
+                return None;
+            }
             let key = TopicPartitionId { topic, partition };
             partitions.push(PartitionState { key, log_start, mark: Mark { segment_base, position, offset } });
         }
@@ -211,6 +219,22 @@ mod tests {
             damaged[position] ^= 0x10;
             assert!(Checkpoint::decode(&damaged, path).is_err(), "byte {position}");
             assert!(Checkpoint::decode(&bytes[..position], path).is_err(), "cut at {position}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_store_writes_are_refused_whatever_the_checksum() {
+        type Change = fn(&mut Checkpoint);
+        let changes: [Change; 4] = [
+            |checkpoint| checkpoint.identity.boot_epoch = u64::MAX,
+            |checkpoint| checkpoint.partitions[2].log_start = -1,
+            |checkpoint| checkpoint.partitions[2].mark.segment_base = -1,
+            |checkpoint| checkpoint.partitions[2].mark.offset = 9,
+        ];
+        for change in changes {
+            let mut changed = checkpoint();
+            change(&mut changed);
+            assert!(Checkpoint::decode(&changed.encode(), Path::new("x")).is_err(), "{changed:?}");
         }
     }
 

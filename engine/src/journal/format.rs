@@ -50,6 +50,8 @@ pub const ENTRY_HEADER_BYTES: usize = 56;
 /// Bytes that an entry may carry at most: what Kafka's 32-bit sizes allow.
 pub const ENTRY_BYTES_MAX: usize = i32::MAX as usize;
 
+/// The largest position that an entry's bytes may end at: what file systems have.
+const POSITION_MAX: u64 = i64::MAX as u64;
 const CRC_START: usize = 12;
 const _: () = assert!(GROUP_HEADER_BYTES + ENTRY_HEADER_BYTES < BLOCK);
 
@@ -226,7 +228,9 @@ pub fn decode_header(bytes: &[u8]) -> Result<(u16, GroupHeader), BadGroup> {
         entries: u32::from_le_bytes(reader.array()?),
         length: u64::from_le_bytes(reader.array()?),
     };
-    if header.length >= GROUP_HEADER_BYTES as u64 { Ok((version, header)) } else { Err(BadGroup::Invalid) }
+    // Every group can have one behind it.
+    let valid = header.length >= GROUP_HEADER_BYTES as u64 && header.sequence < u64::MAX;
+    if valid { Ok((version, header)) } else { Err(BadGroup::Invalid) }
 }
 
 /// Reads and checks the group with which `bytes` begin.
@@ -265,6 +269,11 @@ fn decode_entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, BadGroup> {
     let segment_base = i64::from_le_bytes(reader.array().map_err(short)?);
     let position = u64::from_le_bytes(reader.array().map_err(short)?);
     let bytes = reader.take(length as usize).map_err(short)?;
+    let first_offset = if kind == EntryKind::LogStart { base_offset } else { segment_base };
+    let end = position.checked_add(u64::from(length)).filter(|end| *end <= POSITION_MAX);
+    if first_offset < 0 || end.is_none() {
+        return Err(BadGroup::Entries);
+    }
     let key = TopicPartitionId { topic, partition };
     Ok(Entry { kind, key, leader_epoch, base_offset, place: Place { segment_base, position }, bytes })
 }

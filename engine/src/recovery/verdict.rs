@@ -56,7 +56,7 @@ impl Plan {
 /// Why a partition's log cannot be put together. All are losses of acknowledged bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// F: a batch in the journal does not go where the log ends.
+    /// F: a batch in the journal does not go where the log ends, or the beginning of a block is not of the log.
     #[error("the journal continues at byte {} of segment {}, but the log ends elsewhere", found.position, found.segment_base)]
     Gap {
         /// Where it goes.
@@ -98,25 +98,35 @@ pub fn judge(
     state: Option<&PartitionState>,
     entries: &[EntryInfo],
 ) -> Result<Plan, Refusal> {
-    let appends = || entries.iter().filter(|entry| entry.kind == EntryKind::Append);
+    let writes = || entries.iter().filter(|entry| entry.kind != EntryKind::LogStart);
     let starts = entries.iter().filter(|entry| entry.kind == EntryKind::LogStart).map(|entry| entry.base_offset);
     let log_start = starts.chain(state.map(|state| state.log_start)).max().unwrap_or(0);
-    let first_known = segments.keys().copied().chain(appends().map(|entry| entry.place.segment_base)).min();
+    let first_known = segments.keys().copied().chain(writes().map(|entry| entry.place.segment_base)).min();
     let from = match (state, first_known) {
         (Some(state), _) => state.mark,
         (None, Some(base)) => Mark { segment_base: base, position: 0, offset: base },
         (None, None) => Mark { segment_base: 0, position: 0, offset: 0 },
     };
     let mut plan = Plan { log_start, from, ends: None, remove: Vec::new() };
-    if state.is_none() && appends().next().is_none() {
+    if state.is_none() && writes().next().is_none() {
         return Ok(plan);
     }
     let mut ends = BTreeMap::from([(from.segment_base, from.position)]);
     let (mut segment_base, mut position) = (from.segment_base, from.position);
-    for entry in appends().filter(|entry| (entry.place.segment_base, entry.end()) > (from.segment_base, from.position))
-    {
-        let follows = entry.place == Place { segment_base, position };
-        let rolls = entry.place.segment_base > segment_base
+    for entry in writes() {
+        let end = (entry.place.segment_base, entry.end());
+        // Bytes that a block begins with were in the log already; a batch goes behind all that was.
+        let known = match entry.kind {
+            EntryKind::Block => (segment_base, position),
+            _ => (from.segment_base, from.position),
+        };
+        if end <= known {
+            continue;
+        }
+        let appends = entry.kind == EntryKind::Append;
+        let follows = appends && entry.place == Place { segment_base, position };
+        let rolls = appends
+            && entry.place.segment_base > segment_base
             && entry.place.position == 0
             && entry.base_offset == entry.place.segment_base;
         if !(follows || rolls) {

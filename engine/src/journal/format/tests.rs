@@ -82,3 +82,17 @@ fn entries_that_do_not_fill_their_group_are_refused() {
     header.seal_all(&mut bytes);
     assert_eq!(decode_group(&bytes), Err(BadGroup::Entries));
 }
+
+#[test]
+fn numbers_that_no_journal_has_are_refused_whatever_the_checksum() {
+    let [block, _, start] = entries();
+    let at = |segment_base, position| Entry { place: Place { segment_base, position }, ..block };
+    for bad in [at(-1, 0), at(0, u64::MAX), at(0, i64::MAX as u64 - 5), Entry { base_offset: -1, ..start }] {
+        assert_eq!(decode_group(&group(&[bad]).1), Err(BadGroup::Entries), "{bad:?}");
+    }
+    assert!(decode_group(&group(&[at(0, i64::MAX as u64 - 6)]).1).is_ok());
+    let (mut header, mut bytes) = group(&entries());
+    header.sequence = u64::MAX;
+    header.seal_all(&mut bytes);
+    assert_eq!(decode_group(&bytes), Err(BadGroup::Invalid), "no group could follow it");
+}

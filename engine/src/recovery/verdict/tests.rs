@@ -100,6 +100,10 @@ fn what_cannot_be_put_together_is_refused() {
     assert_eq!(judge_entries(&hole), gap(0, 120), "F3: a hole between two batches");
     assert_eq!(judge_entries(&[append(12, 12, 5, 10)]), gap(12, 5), "F4: a segment that does not begin at its start");
     assert_eq!(judge_entries(&[append(12, 11, 0, 10)]), gap(11, 0), "F5: a segment that begins with another offset");
+    let block = |position, len| EntryInfo { kind: EntryKind::Block, ..append(-1, 0, position, len) };
+    assert_eq!(judge_entries(&[block(96, 5)]), gap(0, 96), "F6: a block's beginning that reaches beyond the log");
+    assert!(judge_entries(&[append(10, 0, 100, 10), block(96, 14)]).is_ok());
+    assert_eq!(judge(&segments, None, &[block(0, 5)]), gap(0, 0), "F7: one of a log that nothing vouches for");
     let missing = Err(Refusal::SegmentMissing { segment_base: 7, position: 100 });
     assert_eq!(judge(&segments, Some(&state(0, 7, 100, 10)), &[]), missing, "G: the mark's segment is missing");
     let short = Err(Refusal::SegmentShort { segment_base: 0, position: 5000, len: 4096 });
