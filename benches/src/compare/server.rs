@@ -192,7 +192,7 @@ impl Server {
         match self {
             Server::Started(started) => started.command.clone(),
             Server::Peer(peer) => std::fs::read(format!("/proc/{}/cmdline", peer.pid))
-                .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
+                .map(|bytes| without_folders(&String::from_utf8_lossy(&bytes)))
                 .unwrap_or_default(),
         }
     }
@@ -203,6 +203,23 @@ impl Server {
             Server::Started(mut started) => started.end(),
             Server::Peer(peer) => signal(peer.pid, libc::SIGSTOP),
         }
+    }
+}
+
+/// A command line of words that end in zero bytes, as one to read: of absolute paths only the last component, because where a
+/// machine has its files is no part of how a broker was set up.
+fn without_folders(words: &str) -> String {
+    let shorten = |word: &str| match word.split_once('=') {
+        Some((name, value)) => format!("{name}={}", last_component(value)),
+        None => last_component(word).to_owned(),
+    };
+    words.split_terminator('\0').map(shorten).collect::<Vec<_>>().join(" ")
+}
+
+fn last_component(text: &str) -> &str {
+    match text.strip_prefix('/') {
+        Some(path) => path.rsplit('/').next().unwrap_or(path),
+        None => text,
     }
 }
 
@@ -256,4 +273,15 @@ fn signal(pid: u32, signal: libc::c_int) -> io::Result<()> {
 /// A port that was free a moment ago.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_kept_without_the_folders_of_its_machine() {
+        let words = "/usr/bin/java\0-Xmx1g\0-Dconf=/etc/x/log.xml\0-cp\0/opt/kafka/*\0kafka.Kafka\0a/b\0";
+        assert_eq!(without_folders(words), "java -Xmx1g -Dconf=log.xml -cp * kafka.Kafka a/b");
+    }
 }
