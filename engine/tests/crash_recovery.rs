@@ -3,16 +3,18 @@
 //!
 //! `CRASH_SEED=n` runs one seed; `CRASH_SEEDS=n` runs so many.
 
+mod support;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use engine::append::AppendBatch;
 use engine::disk::Disk;
-use engine::journal::writer::{JournalConfig, JournalDone};
+use engine::journal::writer::JournalDone;
 use engine::log::{Log, LogConfig, Read};
 use engine::memory_disk::{Latency, MemoryDisk, Operation, Random};
 use engine::recovery::{Recovery, recover};
@@ -20,6 +22,8 @@ use engine::segment::names::{FileKind, parse_file_name};
 use engine::store::{AppendError, BackgroundDone, Store, StoreConfig, StoreEvent};
 use wire::batch::{BatchBuilder, BatchOptions};
 use wire::{TopicPartitionId, Uuid};
+
+use support::data_dir;
 
 const STEPS: usize = 1500;
 const SEEDS: u64 = 60;
@@ -89,25 +93,8 @@ struct World<'a> {
     tally: &'a Tally,
 }
 
-fn data_dir() -> PathBuf {
-    PathBuf::from("/data")
-}
-
 fn config(salt: u64) -> StoreConfig {
-    let journal = JournalConfig {
-        first_file_bytes: 64 << 10,
-        file_bytes_max: 128 << 10,
-        total_bytes_max: 448 << 10,
-        group_bytes: 32 << 10,
-    };
-    StoreConfig {
-        journal,
-        batch_bytes_max: 48 << 10,
-        memory_bytes_max: 512 << 10,
-        reserve_bytes: 16 << 10,
-        jobs_max: 3,
-        ..StoreConfig::new(data_dir(), salt)
-    }
+    StoreConfig { salt, reserve_bytes: 16 << 10, ..support::config() }
 }
 
 fn log_config() -> LogConfig {
@@ -348,7 +335,7 @@ impl World<'_> {
             return;
         }
         let (offset, expected) = &readable[self.random.below(readable.len() as u64) as usize];
-        let read = store.read(key, *offset, 1, model.end, true).expect("the log is here").expect("it is in range");
+        let read = store.log(key).expect("the log is here").read(*offset, 1, model.end, true).expect("it is in range");
         let read = match read {
             Read::Ready(read) => read,
             Read::Job(job) => {

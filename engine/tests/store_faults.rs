@@ -33,7 +33,7 @@ fn a_full_disk_refuses_appends_serves_reads_deletes_and_heals() {
     let end = core.store.log(key(1)).expect("the log is here").flushed_end();
     assert!(end > 100);
 
-    let read = core.store.read(key(1), 0, 1, end, true).expect("the log is here").expect("it is in range");
+    let read = core.store.log(key(1)).expect("the log is here").read(0, 1, end, true).expect("it is in range");
     let first = match read {
         Read::Ready(read) => read,
         Read::Job(job) => run(job.perform()).expect("reads go on"),

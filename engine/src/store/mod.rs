@@ -35,7 +35,7 @@ use crate::disk::{BLOCK, Disk, DiskError};
 use crate::error::EngineError;
 use crate::journal::format::{Entry, EntryKind, Place};
 use crate::journal::writer::{Journal, JournalDone, JournalJob};
-use crate::log::{FILING_BYTES_MIN, Log, Lookup, Read, ReadError};
+use crate::log::{FILING_BYTES_MIN, Log};
 use crate::memory::ChunkSlice;
 use crate::tail::ChunkPool;
 use checkpointing::Cycle;
@@ -371,28 +371,6 @@ impl<D: Disk> Store<D> {
     /// The next thing that has happened.
     pub fn poll_event(&mut self) -> Option<StoreEvent> {
         self.events.pop_front()
-    }
-
-    /// See [`Log::read`]; `None` when the log is not here.
-    pub fn read(
-        &self,
-        key: TopicPartitionId,
-        offset: i64,
-        max_bytes: usize,
-        end_offset: i64,
-        at_least_one: bool,
-    ) -> Option<Result<Read<D>, ReadError>> {
-        Some(self.log(key)?.read(offset, max_bytes, end_offset, at_least_one))
-    }
-
-    /// See [`Log::find_timestamp`]; `None` when the log is not here.
-    pub fn find_timestamp(&self, key: TopicPartitionId, timestamp: i64, end_offset: i64) -> Option<Lookup<D>> {
-        Some(self.log(key)?.find_timestamp(timestamp, end_offset))
-    }
-
-    /// See [`Log::find_max_timestamp`]; `None` when the log is not here.
-    pub fn find_max_timestamp(&self, key: TopicPartitionId, end_offset: i64) -> Option<Lookup<D>> {
-        Some(self.log(key)?.find_max_timestamp(end_offset))
     }
 }
 
