@@ -8,6 +8,7 @@ mod connect;
 mod consume;
 mod dump;
 mod error;
+mod group;
 pub(crate) mod output;
 mod partition_metrics;
 mod produce;
@@ -43,6 +44,9 @@ enum Command {
     /// Create, list, describe, alter and delete topics
     #[command(subcommand)]
     Topic(topic::TopicCommand),
+    /// List and inspect groups
+    #[command(subcommand)]
+    Group(group::GroupCommand),
     /// Write the lines of stdin to a topic, one record each
     Produce(produce::ProduceArgs),
     /// Print the records of a topic
@@ -81,6 +85,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(args),
         Command::Topic(command) => topic::run(command),
+        Command::Group(command) => group::run(command),
         Command::Produce(args) => produce::run(args),
         Command::Consume(args) => consume::run(args),
         Command::Log(LogCommand::Dump(args)) => dump::run(args),

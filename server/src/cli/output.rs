@@ -54,6 +54,11 @@ impl Table {
     }
 }
 
+/// A cell for what may be unknown.
+pub(crate) fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
 /// Writes data to stdout.
 pub(crate) fn write_all(bytes: &[u8]) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();

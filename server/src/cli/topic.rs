@@ -9,7 +9,7 @@ use wire::ErrorCode;
 
 use super::CliError;
 use super::connect::{ConnectArgs, key_value};
-use super::output::{Format, Table, write_all, write_json};
+use super::output::{Format, Table, or_dash, write_all, write_json};
 use super::partition_metrics::{Place, places};
 
 #[derive(Debug, Subcommand)]
@@ -326,8 +326,4 @@ fn description_text(description: &Description) -> String {
     }
     text.push_str(&table.render());
     text
-}
-
-fn or_dash(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
