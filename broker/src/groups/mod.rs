@@ -20,6 +20,7 @@
 //!
 //! Deviations: a new group is not persisted before its first generation (Kafka writes an empty one at once).
 
+pub mod assignor;
 mod commit;
 mod delete;
 mod describe;
