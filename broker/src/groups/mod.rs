@@ -39,6 +39,7 @@ mod records;
 mod request;
 mod static_member;
 mod sync;
+pub mod topic_regex;
 mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};

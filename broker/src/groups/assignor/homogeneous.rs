@@ -1,8 +1,8 @@
 //! The uniform assignor where all members subscribe to the same topics.
 //!
 //! Behaviour: Kafka 4.3's `UniformHomogeneousAssignmentBuilder`: members differ by one partition at most. Who has one
-//! more already keeps it, so that no assignment that is as balanced moves less; Kafka gives the surplus to whoever comes
-//! first, and moves what it need not.
+//! more already keeps it, so that no assignment that is as balanced moves less.
+
 
 use std::collections::BTreeSet;
 
