@@ -158,6 +158,8 @@ fn decode_body(key: ApiKey, version: i16, reader: &mut Reader<'_>, direction: Di
         IncrementalAlterConfigs: IncrementalAlterConfigsRequest,
         OffsetDelete: OffsetDeleteRequest,
         DescribeCluster: DescribeClusterRequest,
+        ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest,
+        ConsumerGroupDescribe: ConsumerGroupDescribeRequest,
         DescribeTopicPartitions: DescribeTopicPartitionsRequest,
     }
 }

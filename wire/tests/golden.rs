@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use wire::api::*;
 use wire::codec::{Reader, Writer};
 use wire::message::Message;
+use wire::records::consumer_groups::*;
 use wire::records::consumer_offsets::{GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
 use wire::records::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use wire::records::control::{LeaderChangeMessage, SnapshotFooterRecord, SnapshotHeaderRecord};
@@ -53,12 +54,20 @@ fn kafkas_bytes_are_read_and_written_alike() {
             DescribeConfigsResponse AlterConfigsRequest AlterConfigsResponse CreatePartitionsRequest
             CreatePartitionsResponse DeleteGroupsRequest DeleteGroupsResponse IncrementalAlterConfigsRequest
             IncrementalAlterConfigsResponse OffsetDeleteRequest OffsetDeleteResponse DescribeClusterRequest
-            DescribeClusterResponse DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse
+            DescribeClusterResponse ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeatResponse
+            ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse DescribeTopicPartitionsRequest
+            DescribeTopicPartitionsResponse
             RegisterBrokerRecord UnregisterBrokerRecord TopicRecord PartitionRecord ConfigRecord
             PartitionChangeRecord FenceBrokerRecord UnfenceBrokerRecord RemoveTopicRecord FeatureLevelRecord
             ProducerIdsRecord BrokerRegistrationChangeRecord NoOpRecord BeginTransactionRecord EndTransactionRecord
             AbortTransactionRecord RegisterControllerRecord
             OffsetCommitKey OffsetCommitValue GroupMetadataKey GroupMetadataValue LeaderChangeMessage
+            ConsumerGroupMetadataKey ConsumerGroupMetadataValue ConsumerGroupMemberMetadataKey
+            ConsumerGroupMemberMetadataValue ConsumerGroupTargetAssignmentMetadataKey
+            ConsumerGroupTargetAssignmentMetadataValue ConsumerGroupTargetAssignmentMemberKey
+            ConsumerGroupTargetAssignmentMemberValue ConsumerGroupCurrentMemberAssignmentKey
+            ConsumerGroupCurrentMemberAssignmentValue ConsumerGroupRegularExpressionKey
+            ConsumerGroupRegularExpressionValue
             SnapshotFooterRecord SnapshotHeaderRecord ConsumerProtocolAssignment ConsumerProtocolSubscription
         }
         checked += 1;

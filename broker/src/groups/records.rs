@@ -63,6 +63,7 @@ impl GroupRecord {
                 let value = value.map(GroupMetadataValue::from_versioned_bytes).transpose()?;
                 (group, GroupRecord::Metadata(value))
             }
+            _ => return Ok(None),
         }))
     }
 }

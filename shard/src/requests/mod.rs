@@ -145,6 +145,9 @@ impl<W: World> Context<W> {
             ApiKey::ListGroups => self.answer(body, groups::list),
             ApiKey::DeleteGroups => self.answer(body, groups::delete),
             ApiKey::OffsetDelete => self.answer(body, groups::delete_offsets),
+            ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => {
+                unreachable!("only what is served is routed")
+            }
         }
     }
 

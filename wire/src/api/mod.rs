@@ -33,6 +33,8 @@ pub mod k42_delete_groups;
 pub mod k44_incremental_alter_configs;
 pub mod k47_offset_delete;
 pub mod k60_describe_cluster;
+pub mod k68_consumer_group_heartbeat;
+pub mod k69_consumer_group_describe;
 pub mod k75_describe_topic_partitions;
 
 pub use k00_produce::{ProduceRequest, ProduceResponse};
@@ -61,6 +63,8 @@ pub use k42_delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 pub use k44_incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 pub use k47_offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 pub use k60_describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+pub use k68_consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+pub use k69_consumer_group_describe::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 pub use k75_describe_topic_partitions::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
 /// An API as it is declared: what ApiVersions says of it.
@@ -158,6 +162,8 @@ apis! {
     IncrementalAlterConfigs: IncrementalAlterConfigsRequest,
     OffsetDelete: OffsetDeleteRequest,
     DescribeCluster: DescribeClusterRequest,
+    ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest,
+    ConsumerGroupDescribe: ConsumerGroupDescribeRequest,
     DescribeTopicPartitions: DescribeTopicPartitionsRequest,
 }
 

@@ -188,6 +188,8 @@ for_each_api! {
     incremental_alter_configs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
     offset_delete: OffsetDeleteRequest, OffsetDeleteResponse;
     describe_cluster: DescribeClusterRequest, DescribeClusterResponse;
+    consumer_group_heartbeat: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+    consumer_group_describe: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
     describe_topic_partitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
 }
 

@@ -1,60 +1,77 @@
-//! The records of `__consumer_offsets`: committed offsets and classic groups.
+//! The records of `__consumer_offsets`: committed offsets and classic groups; [`consumer_groups`] has the new ones.
 //!
 //! A key is preceded by its type and a value by its version, two bytes each. Type 0 is type 1 as Kafka before 0.9
-//! wrote it; both have one layout. Other types (KIP-848, share and streams groups) are [`DecodeError::Unknown`] here.
+//! wrote it; both have one layout. Other types (share and streams groups) are [`DecodeError::Unknown`] here.
+//!
+//! [`consumer_groups`]: super::consumer_groups
 
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 
+use super::consumer_groups::*;
 use crate::codec::{DecodeError, Reader, Uuid, Writer};
 use crate::message::{Message, message};
 use crate::records::Persisted;
 
+/// As Kafka before 0.9 wrote [`OffsetCommitKey`].
 const LEGACY_OFFSET_COMMIT: i16 = 0;
-const OFFSET_COMMIT: i16 = 1;
-const GROUP_METADATA: i16 = 2;
 
 /// Every key has one version so far.
 const KEY_VERSION: i16 = 0;
 
-/// What a record is about; the type of its value follows from it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum OffsetsKey {
-    /// The value is an [`OffsetCommitValue`], or null when the offset was removed.
-    OffsetCommit(OffsetCommitKey),
-    /// The value is a [`GroupMetadataValue`], or null when the group was removed.
-    GroupMetadata(GroupMetadataKey),
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident($key:ty) = $record_type:literal $(| $legacy:ident)?,)*) => {
+        /// What a record is about; the type of its value follows from it.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum OffsetsKey {
+            $($(#[$doc])* $name($key),)*
+        }
+
+        impl OffsetsKey {
+            /// Reads a record's key.
+            pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+                let mut reader = Reader::new(bytes);
+                match reader.i16()? {
+                    $($record_type $(| $legacy)? => {
+                        <$key>::decode(&mut reader, KEY_VERSION).map(OffsetsKey::$name)
+                    })*
+                    other => Err(DecodeError::Unknown { what: "record type", value: other.into() }),
+                }
+            }
+
+            /// A record's key.
+            pub fn to_bytes(&self) -> Vec<u8> {
+                let mut writer = Writer::new();
+                match self {
+                    $(OffsetsKey::$name(key) => {
+                        writer.i16($record_type);
+                        key.encode(&mut writer, KEY_VERSION);
+                    })*
+                }
+                writer.into_vec()
+            }
+        }
+    };
 }
 
-impl OffsetsKey {
-    /// Reads a record's key.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        match reader.i16()? {
-            LEGACY_OFFSET_COMMIT | OFFSET_COMMIT => {
-                OffsetCommitKey::decode(&mut reader, KEY_VERSION).map(OffsetsKey::OffsetCommit)
-            }
-            GROUP_METADATA => GroupMetadataKey::decode(&mut reader, KEY_VERSION).map(OffsetsKey::GroupMetadata),
-            other => Err(DecodeError::Unknown { what: "record type", value: other.into() }),
-        }
-    }
-
-    /// A record's key.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        match self {
-            OffsetsKey::OffsetCommit(key) => {
-                writer.i16(OFFSET_COMMIT);
-                key.encode(&mut writer, KEY_VERSION);
-            }
-            OffsetsKey::GroupMetadata(key) => {
-                writer.i16(GROUP_METADATA);
-                key.encode(&mut writer, KEY_VERSION);
-            }
-        }
-        writer.into_vec()
-    }
+keys! {
+    /// The value is an [`OffsetCommitValue`], or null when the offset was removed.
+    OffsetCommit(OffsetCommitKey) = 1 | LEGACY_OFFSET_COMMIT,
+    /// The value is a [`GroupMetadataValue`], or null when the group was removed.
+    GroupMetadata(GroupMetadataKey) = 2,
+    /// The value is a [`ConsumerGroupMetadataValue`], or null when the group was removed.
+    ConsumerGroupMetadata(ConsumerGroupMetadataKey) = 3,
+    /// The value is a [`ConsumerGroupMemberMetadataValue`], or null when the member has gone.
+    ConsumerGroupMemberMetadata(ConsumerGroupMemberMetadataKey) = 5,
+    /// The value is a [`ConsumerGroupTargetAssignmentMetadataValue`], or null when the group was removed.
+    ConsumerGroupTargetAssignmentMetadata(ConsumerGroupTargetAssignmentMetadataKey) = 6,
+    /// The value is a [`ConsumerGroupTargetAssignmentMemberValue`], or null when the member has gone.
+    ConsumerGroupTargetAssignmentMember(ConsumerGroupTargetAssignmentMemberKey) = 7,
+    /// The value is a [`ConsumerGroupCurrentMemberAssignmentValue`], or null when the member has gone.
+    ConsumerGroupCurrentMemberAssignment(ConsumerGroupCurrentMemberAssignmentKey) = 8,
+    /// The value is a [`ConsumerGroupRegularExpressionValue`], or null when nobody subscribes to it any more.
+    ConsumerGroupRegularExpression(ConsumerGroupRegularExpressionKey) = 16,
 }
 
 impl Persisted for OffsetCommitValue {

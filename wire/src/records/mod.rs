@@ -1,8 +1,9 @@
 //! Records that brokers persist and share with each other, by Kafka's schemas, so that Kafka's own tools read our logs.
 //!
-//! [`metadata`] is the catalog, [`consumer_offsets`] the groups, [`control`] what KRaft logs carry beside both, and
+//! [`metadata`] is the catalog, [`consumer_offsets`] and [`consumer_groups`] the groups, [`control`] what KRaft logs carry beside both, and
 //! [`consumer_protocol`] what group members tell each other. [`producer`] is what a log keeps of its producers.
 
+pub mod consumer_groups;
 pub mod consumer_offsets;
 pub mod consumer_protocol;
 pub mod control;

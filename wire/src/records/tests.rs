@@ -1,5 +1,6 @@
 //! Persisted bytes as Kafka writes them.
 
+use super::consumer_groups::{ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupMetadataKey};
 use super::consumer_offsets::{
     GroupMetadataKey, GroupMetadataValue, MemberMetadata, OffsetCommitKey, OffsetCommitValue, OffsetsKey,
 };
@@ -72,7 +73,7 @@ fn a_group_survives_in_every_version() {
     let key = OffsetsKey::GroupMetadata(GroupMetadataKey { group: "g".into() });
     assert_eq!(key.to_bytes(), b"\0\x02\0\x01g");
     assert_eq!(OffsetsKey::from_bytes(&key.to_bytes()), Ok(key));
-    assert!(matches!(OffsetsKey::from_bytes(&[0, 3, 0, 1, b'g']), Err(DecodeError::Unknown { value: 3, .. })));
+    assert!(matches!(OffsetsKey::from_bytes(&[0, 9, 0, 1, b'g']), Err(DecodeError::Unknown { value: 9, .. })));
 
     let member = MemberMetadata {
         member_id: "m".into(),
@@ -121,4 +122,19 @@ fn control_types_have_kafkas_numbers() {
     assert_eq!(ControlRecordType::LeaderChange.to_key(), [0, 0, 0, 2]);
     assert_eq!(ControlRecordType::from_key(&[0, 0, 0, 4]), Ok(ControlRecordType::SnapshotFooter));
     assert!(matches!(ControlRecordType::from_key(&[0, 0, 0, 7]), Err(DecodeError::Unknown { value: 7, .. })));
+}
+
+#[test]
+fn a_consumer_groups_records_are_told_apart_by_their_keys() {
+    let key = OffsetsKey::ConsumerGroupCurrentMemberAssignment(ConsumerGroupCurrentMemberAssignmentKey {
+        group_id: "g".into(),
+        member_id: "m".into(),
+    });
+    assert_eq!(key.to_bytes(), b"\0\x08\0\x01g\0\x01m");
+    assert_eq!(OffsetsKey::from_bytes(&key.to_bytes()), Ok(key));
+    let key = OffsetsKey::ConsumerGroupMetadata(ConsumerGroupMetadataKey { group_id: "g".into() });
+    assert_eq!(key.to_bytes(), b"\0\x03\0\x01g");
+    assert_eq!(OffsetsKey::from_bytes(&key.to_bytes()), Ok(key));
+    let legacy_topics = [0, 4, 0, 1, b'g'];
+    assert!(matches!(OffsetsKey::from_bytes(&legacy_topics), Err(DecodeError::Unknown { value: 4, .. })));
 }
