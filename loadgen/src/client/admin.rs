@@ -48,7 +48,7 @@ fn admin_timeout_ms() -> i32 {
     ADMIN_TIMEOUT.as_millis() as i32
 }
 
-fn unmentioned(what: String) -> ClientError {
+pub(super) fn unmentioned(what: String) -> ClientError {
     let message = Some("the answer does not mention it".into());
     ClientError::Refused { what, code: ErrorCode::UnknownServerError.code(), message }
 }

@@ -8,6 +8,7 @@ use wire::api::k01_fetch::{FetchPartition, FetchResponse, FetchTopic, PartitionD
 use wire::api::k02_list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use wire::api::{FetchRequest, ListOffsetsRequest};
 use wire::batch::{batches, records};
+use wire::records::consumer_protocol;
 use wire::{ErrorCode, Uuid};
 
 use super::{Client, ClientError, check};
@@ -28,6 +29,17 @@ pub struct TopicPartition {
     pub partition: i32,
 }
 
+impl TopicPartition {
+    /// What an assignment names.
+    pub(super) fn from_protocol(topics: Vec<consumer_protocol::TopicPartition>) -> Vec<TopicPartition> {
+        let each = topics.into_iter().flat_map(|topic| {
+            let name = topic.topic;
+            topic.partitions.into_iter().map(move |partition| TopicPartition { topic: name.clone(), partition })
+        });
+        each.collect()
+    }
+}
+
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.topic, self.partition)
@@ -41,6 +53,8 @@ pub enum OffsetSpec {
     Earliest,
     /// The one after the last.
     Latest,
+    /// The first whose timestamp, in ms since the epoch, is this one or later; −1 when there is none.
+    Timestamp(i64),
 }
 
 impl OffsetSpec {
@@ -48,6 +62,7 @@ impl OffsetSpec {
         match self {
             OffsetSpec::Latest => -1,
             OffsetSpec::Earliest => -2,
+            OffsetSpec::Timestamp(timestamp) => timestamp,
         }
     }
 }

@@ -11,21 +11,17 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use wire::api::k09_offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics};
+use wire::ErrorCode;
 use wire::api::k11_join_group::{JoinGroupRequestProtocol, JoinGroupResponse};
 use wire::api::k13_leave_group::MemberIdentity;
 use wire::api::k14_sync_group::SyncGroupRequestAssignment;
-use wire::api::{
-    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
-};
+use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest};
 use wire::message::Api;
 use wire::records::consumer_protocol::{
     ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicPartition as ProtocolTopic,
 };
-use wire::{ErrorCode, Uuid};
 
-use super::{Client, ClientError, TopicPartition, check};
+use super::{Client, ClientError, TopicPartition, check, group_offsets};
 
 const PROTOCOL_TYPE: &str = "consumer";
 const ASSIGNOR: &str = "range";
@@ -135,11 +131,7 @@ impl GroupMember {
             return Ok(Vec::new());
         }
         let own = ConsumerProtocolAssignment::from_bytes(&answer.assignment).map_err(ClientError::Protocol)?;
-        let partitions = own.assigned_partitions.into_iter().flat_map(|topic| {
-            let name = topic.topic;
-            topic.partitions.into_iter().map(move |partition| TopicPartition { topic: name.clone(), partition })
-        });
-        Ok(partitions.collect())
+        Ok(TopicPartition::from_protocol(own.assigned_partitions))
     }
 
     fn join_group(&mut self, client: &mut Client) -> Result<JoinGroupResponse, ClientError> {
@@ -231,57 +223,9 @@ impl GroupMember {
         client: &mut Client,
         partitions: &[TopicPartition],
     ) -> Result<BTreeMap<TopicPartition, i64>, ClientError> {
-        let mut by_topic: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-        for partition in partitions {
-            by_topic.entry(&partition.topic).or_default().push(partition.partition);
-        }
-        let single = |(name, indexes): (&&str, &Vec<i32>)| OffsetFetchRequestTopic {
-            name: (*name).to_owned(),
-            partition_indexes: indexes.clone(),
-        };
-        let grouped = |(name, indexes): (&&str, &Vec<i32>)| OffsetFetchRequestTopics {
-            name: (*name).to_owned(),
-            topic_id: topic_id(client, name),
-            partition_indexes: indexes.clone(),
-        };
-        let group = OffsetFetchRequestGroup {
-            group_id: self.options.group.clone(),
-            topics: Some(by_topic.iter().map(grouped).collect()),
-            ..Default::default()
-        };
-        let request = OffsetFetchRequest {
-            group_id: self.options.group.clone(),
-            topics: Some(by_topic.iter().map(single).collect()),
-            groups: vec![group],
-            require_stable: false,
-        };
+        let request = group_offsets::fetch_request(client, &self.options.group, Some(partitions));
         let answer = self.call(client, &request)?;
-        let what = || self.what("asking for the committed offsets of");
-        let mut found = BTreeMap::new();
-        let mut keep = |topic: &str, partition: i32, code: i16, offset: i64| {
-            check(code, None, what)?;
-            if offset >= 0 {
-                found.insert(TopicPartition { topic: topic.to_owned(), partition }, offset);
-            }
-            Ok::<(), ClientError>(())
-        };
-        check(answer.error_code, None, what)?;
-        for topic in &answer.topics {
-            for part in &topic.partitions {
-                keep(&topic.name, part.partition_index, part.error_code, part.committed_offset)?;
-            }
-        }
-        for group in &answer.groups {
-            check(group.error_code, None, what)?;
-            for topic in &group.topics {
-                let by_id = client.cached_name(topic.topic_id);
-                let name = if topic.name.is_empty() { by_id.unwrap_or_default() } else { topic.name.clone() };
-                for part in &topic.partitions {
-                    keep(&name, part.partition_index, part.error_code, part.committed_offset)?;
-                }
-            }
-        }
-        Ok(found)
+        group_offsets::fetched(client, &self.options.group, &answer)
     }
 
     /// Commits offsets: those of the next records to process.
@@ -293,32 +237,13 @@ impl GroupMember {
         if offsets.is_empty() {
             return Ok(());
         }
-        let mut by_topic: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-        for (partition, offset) in offsets {
-            by_topic.entry(&partition.topic).or_default().push(OffsetCommitRequestPartition {
-                partition_index: partition.partition,
-                committed_offset: *offset,
-                committed_leader_epoch: -1,
-                committed_metadata: Some(String::new()),
-            });
-        }
-        let topic = |(name, partitions): (&str, _)| OffsetCommitRequestTopic {
-            name: name.to_owned(),
-            topic_id: topic_id(client, name),
-            partitions,
-        };
         let request = OffsetCommitRequest {
-            group_id: self.options.group.clone(),
             generation_id_or_member_epoch: self.generation,
             member_id: self.member_id.clone(),
-            topics: by_topic.into_iter().map(topic).collect(),
-            ..Default::default()
+            ..group_offsets::commit_request(client, &self.options.group, offsets)
         };
         let answer = self.call(client, &request)?;
-        for part in answer.topics.iter().flat_map(|topic| &topic.partitions) {
-            check(part.error_code, None, || self.what("committing offsets of"))?;
-        }
-        Ok(())
+        group_offsets::committed(&self.options.group, &answer)
     }
 
     /// Leaves, so that the others need not wait for the session to time out.
@@ -345,7 +270,7 @@ impl GroupMember {
     }
 
     fn what(&self, doing: &str) -> String {
-        format!("{doing} group {}", self.options.group)
+        group_offsets::what(doing, &self.options.group)
     }
 }
 
@@ -365,10 +290,6 @@ fn find_coordinator(client: &mut Client, group: &str) -> Result<i32, ClientError
             found => return found,
         }
     }
-}
-
-fn topic_id(client: &Client, name: &str) -> Uuid {
-    client.cached_topic(name).map_or(Uuid::ZERO, |topic| topic.id)
 }
 
 fn milliseconds(duration: Duration) -> i32 {

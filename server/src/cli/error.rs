@@ -47,6 +47,12 @@ pub(crate) enum CliError {
     /// A line of stdin is not a record.
     #[error("line {line} of stdin: {reason}. {produced} records before it were sent")]
     Line { line: u64, reason: &'static str, produced: u64 },
+    /// Members are in the way.
+    #[error(
+        "{what}; group {group} has {members}: {who}. Stop them first (one that died is taken out when its session times \
+         out) and try again. `partita group describe {group}` shows who is left"
+    )]
+    GroupActive { what: &'static str, group: String, members: usize, who: String },
     /// The host is not fit; the findings were printed.
     #[error("this host is not fit for the broker: {0} of the checks failed")]
     Unfit(usize),
@@ -85,6 +91,7 @@ fn advice(error: &ClientError) -> &'static str {
         }
         Some(ErrorCode::KafkaStorageError) => " The broker's disk is full or failing: see its log.",
         Some(ErrorCode::NotEnoughReplicas) => " Too few replicas are in sync: see `partita topic describe`.",
+        Some(ErrorCode::GroupIdNotFound) => " `partita group list` shows the groups.",
         _ => "",
     }
 }

@@ -16,8 +16,10 @@ mod serve;
 mod topic;
 
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
+use wire::batch::NO_TIMESTAMP;
 
 pub(crate) use error::CliError;
 
@@ -44,7 +46,7 @@ enum Command {
     /// Create, list, describe, alter and delete topics
     #[command(subcommand)]
     Topic(topic::TopicCommand),
-    /// List and inspect groups
+    /// List, describe, reset and delete groups, and show how far they are behind
     #[command(subcommand)]
     Group(group::GroupCommand),
     /// Write the lines of stdin to a topic, one record each
@@ -93,6 +95,12 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Config(args) => config::run(args),
         Command::Completions(args) => completions::run(args),
     }
+}
+
+/// The wall clock, in ms since the epoch.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(NO_TIMESTAMP)
 }
 
 #[cfg(test)]

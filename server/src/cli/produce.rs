@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use loadgen::client::{Acks, Client, TopicPartition, partition_for_key};
-use wire::batch::{BatchBuilder, BatchOptions, Header, NO_TIMESTAMP};
+use wire::batch::{BatchBuilder, BatchOptions, Header};
 use wire::compression::Compression;
 
 use super::CliError;
 use super::connect::{ConnectArgs, key_value};
+use super::now_ms;
 
 /// Bytes of records after which a batch is sent though more lines wait.
 const BATCH_BYTES: usize = 64 << 10;
@@ -230,10 +231,4 @@ impl Producer<'_> {
         self.produced += records.unsigned_abs() as u64;
         Ok(())
     }
-}
-
-/// The wall clock, in ms since the epoch.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(NO_TIMESTAMP)
 }

@@ -36,6 +36,35 @@ fn a_topic_is_named_either_way_and_exactly_once() {
 }
 
 #[test]
+fn a_reset_needs_one_target_and_one_scope() {
+    for line in [
+        "partita group reset g --topic t:0,2-4 --topic u --to-earliest",
+        "partita group reset --group g --all-topics --shift-by -5 --execute",
+        "partita group reset g --from-file f --dry-run",
+        "partita group reset g --topic t --by-duration PT1H --export",
+    ] {
+        parse(line).expect(line);
+    }
+    for line in [
+        "partita group reset --topic t --to-earliest",
+        "partita group reset g --topic t",
+        "partita group reset g --to-earliest",
+        "partita group reset g --topic t --to-earliest --to-latest",
+        "partita group reset g --topic t --all-topics --to-earliest",
+        "partita group reset g --topic t --from-file f",
+        "partita group reset g --topic t:x --to-earliest",
+        "partita group reset g --topic t --to-offset -1",
+        "partita group reset g --topic t --to-earliest --execute --dry-run",
+        "partita group delete",
+        "partita group delete g --topic t",
+        "partita group delete g --offsets",
+        "partita group list --state Unheard",
+    ] {
+        assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
 fn plain_partita_serves_and_takes_its_flags() {
     for line in ["partita", "partita --listen 127.0.0.1:1 --cores 1 --set num.partitions=3 --log-format json"] {
         assert!(parse(line).expect(line).command.is_none(), "{line}");
