@@ -5,12 +5,13 @@
 //! so requests that have no first stage run one after the other, as in Kafka.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use broker::groups::ConnectionId;
 use bytes::Bytes;
 use futures_util::future::{Either, LocalBoxFuture, select};
 
@@ -19,7 +20,7 @@ use crate::core::Core;
 use crate::frames::Frames;
 use crate::requests;
 use crate::signal::Signal;
-use crate::world::{Stream, World};
+use crate::world::{CoreId, Stream, World};
 
 /// Requests of one connection that wait for their answers; more are not read.
 const IN_FLIGHT_MAX: usize = 256;
@@ -49,6 +50,10 @@ struct Queued {
 pub(crate) struct Client {
     /// Its address without the port.
     host: String,
+    /// Names the connection to the groups.
+    pub(crate) connection: ConnectionId,
+    /// Cores whose groups were asked on it.
+    coordinators: RefCell<BTreeSet<CoreId>>,
     /// The name of the listener that it has connected to.
     pub(crate) listener: Rc<str>,
     /// When it last sent or was sent something, ms since the epoch.
@@ -63,9 +68,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(host: String, listener: Rc<str>, now_ms: i64) -> Client {
+    pub(crate) fn new(connection: ConnectionId, host: String, listener: Rc<str>, now_ms: i64) -> Client {
         Client {
             host,
+            connection,
+            coordinators: RefCell::default(),
             listener,
             active_ms: Cell::new(now_ms),
             sending_since_ms: Cell::default(),
@@ -73,6 +80,16 @@ impl Client {
             ended: Cell::default(),
             end: Signal::default(),
         }
+    }
+
+    /// A core's groups are asked, and have to hear of the connection's end.
+    pub(crate) fn asks(&self, coordinator: CoreId) {
+        self.coordinators.borrow_mut().insert(coordinator);
+    }
+
+    /// The cores that have to hear of the connection's end.
+    pub(crate) fn take_coordinators(&self) -> BTreeSet<CoreId> {
+        self.coordinators.take()
     }
 
     /// Ends the connection, whatever it waits for.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use broker::catalog::{Catalog, OFFSETS_TOPIC};
 use broker::controller::{Controller, ControllerResponse, ProducerIdBlock};
-use broker::groups::{GroupConfig, GroupResponse, Groups};
+use broker::groups::{ConnectionId, GroupConfig, GroupResponse, Groups};
 use broker::partition::Partitions;
 use engine::store::Store;
 use futures_channel::oneshot;
@@ -55,6 +55,8 @@ pub struct Core<W: World> {
     /// Calls to other cores that wait for their replies, by id.
     calls: RefCell<Slab<oneshot::Sender<Reply>>>,
     watchers: Watchers,
+    /// How many connections there have been.
+    connected: Cell<u64>,
     /// Who is connected.
     clients: RefCell<Slab<Rc<Client>>>,
     /// Hears how the broker's registration went.
@@ -146,6 +148,7 @@ impl<W: World> Core<W> {
             state: RefCell::new(Some(state)),
             calls: RefCell::default(),
             watchers: Watchers::default(),
+            connected: Cell::default(),
             clients: RefCell::default(),
             registered: RefCell::default(),
             stopping: Cell::new(false),
@@ -183,14 +186,32 @@ impl<W: World> Core<W> {
             return;
         }
         self.counters.connected();
-        let client = Rc::new(Client::new(stream.peer_host(), listener, self.world.now_ms()));
+        let client = Rc::new(Client::new(self.next_connection(), stream.peer_host(), listener, self.world.now_ms()));
         let index = self.clients.borrow_mut().insert(client.clone());
         let core = self.clone();
         self.world.spawn(async move {
-            connection::serve(core.clone(), stream, client).await;
+            connection::serve(core.clone(), stream, client.clone()).await;
+            core.tell_coordinators(&client);
             core.clients.borrow_mut().remove(index);
             core.counters.disconnected();
         });
+    }
+
+    /// Names a connection, differently on each core.
+    fn next_connection(&self) -> ConnectionId {
+        const CORE_SHIFT: u32 = u64::BITS - u16::BITS;
+        let number = self.connected.replace(self.connected.get() + 1);
+        ConnectionId(u64::from(self.id.0) << CORE_SHIFT | number)
+    }
+
+    /// The groups' members on a connection may be dead now that it has ended. When the broker stops they are not: they find
+    /// their groups again after the start.
+    fn tell_coordinators(self: &Rc<Self>, client: &Client) {
+        for coordinator in client.take_coordinators() {
+            if !self.stopping.get() {
+                self.tell(coordinator, Message::Disconnected { connection: client.connection });
+            }
+        }
     }
 
     /// Takes a message of another core. A closed core lets its callers wait until the process ends.
@@ -216,6 +237,11 @@ impl<W: World> Core<W> {
                     self.state().partitions.watch(watches::token(from, id), key, end_offset);
                 }
                 self.pump();
+            }
+            Message::Disconnected { connection } => {
+                self.state().groups.disconnected(self.world.now_ms(), connection);
+                self.pump();
+                self.signals.timers.notify();
             }
             Message::Unwatch { from, id } => self.state().partitions.unwatch(watches::token(from, id)),
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use broker::catalog::Catalog;
 use broker::controller::{ControllerRequest, ControllerResponse, PlacedPartition};
-use broker::groups::{GroupRequest, GroupResponse};
+use broker::groups::{ConnectionId, GroupRequest, GroupResponse};
 use bytes::Bytes;
 use wire::api::k00_produce::PartitionProduceResponse;
 use wire::api::k01_fetch::PartitionData;
@@ -55,6 +55,11 @@ pub enum Message {
         /// The caller's name for it.
         id: u64,
     },
+    /// A client's connection has ended on which this core's groups were asked.
+    Disconnected {
+        /// Which one.
+        connection: ConnectionId,
+    },
     /// A watched partition has more, or is gone.
     Wake {
         /// The caller's name for the watch.
@@ -75,8 +80,8 @@ pub enum Call {
     DeleteRecords(Vec<(TopicPartitionId, i64)>),
     /// Finds where leader epochs end.
     EpochEnds(Vec<EpochQuery>),
-    /// Asks the coordinator of groups.
-    Group(Box<GroupRequest>),
+    /// Asks the coordinator of groups; with the connection that the request came on, whose end it then hears of.
+    Group(Option<ConnectionId>, Box<GroupRequest>),
     /// Asks the controller.
     Control(Box<ControllerRequest>),
     /// Opens the logs that a change creates.

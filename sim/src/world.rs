@@ -196,6 +196,7 @@ fn name(message: &Message) -> &'static str {
         Message::Reply { .. } => "reply",
         Message::Watch { .. } => "watch",
         Message::Unwatch { .. } => "unwatch",
+        Message::Disconnected { .. } => "disconnected",
         Message::Wake { .. } => "wake",
     }
 }

@@ -39,6 +39,8 @@ pub struct BrokerConfig {
     pub default_replication_factor: i16,
     /// The most that one fetch answers with, in bytes.
     pub fetch_max_bytes: usize,
+    /// How long a member whose connection is lost may be late, in ms; none to wait for its session timeout.
+    pub group_disconnect_grace_ms: Option<i64>,
     /// How long an empty group waits for members, in ms.
     pub group_initial_rebalance_delay_ms: i64,
     /// Longest session timeout, in ms.
@@ -124,6 +126,7 @@ impl BrokerConfig {
             data_dir: values.owned("data.dir").unwrap_or_default(),
             default_replication_factor: values.number("default.replication.factor"),
             fetch_max_bytes: values.number("fetch.max.bytes"),
+            group_disconnect_grace_ms: Some(values.number("group.disconnect.grace.ms")).filter(|&ms: &i64| ms >= 0),
             group_initial_rebalance_delay_ms: values.number("group.initial.rebalance.delay.ms"),
             group_max_session_timeout_ms: values.number("group.max.session.timeout.ms"),
             group_max_size: values.number("group.max.size"),

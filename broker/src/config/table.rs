@@ -84,6 +84,8 @@ pub static BROKER_KEYS: &[Key] = &[
         "Replicas of a topic whose creator leaves it to the broker."),
     key("fetch.max.bytes", Int, Some("57671680"), Bytes, AtLeast(1024),
         "The most that one fetch answers with; a single larger batch still goes out whole."),
+    key("group.disconnect.grace.ms", Int, Some("3000"), Milliseconds, AtLeast(-1),
+        "How long a group member whose connection is lost may be late with its next heartbeat before it is out; -1 waits for its session timeout, as Kafka does. Not for static members. Partita's own."),
     key("group.initial.rebalance.delay.ms", Int, Some("3000"), Milliseconds, AtLeast(0),
         "How long an empty group waits for more members before its first rebalance."),
     key("group.max.session.timeout.ms", Int, Some("1800000"), Milliseconds, AtLeast(1),

@@ -73,8 +73,13 @@ impl Group {
     pub fn commit(&mut self, turn: &mut Turn<'_>, commit: Commit) {
         let token = commit.token;
         if let Err(error) = self.validate_commit(&commit.request) {
+            let request = &commit.request;
+            let given = ("OffsetCommit", request.member_id.as_str(), request.generation_id_or_member_epoch);
+            self.refused(turn, given, error);
             return turn.out.respond(token, commit.refuse(error));
         }
+        self.history.counts.commits += 1;
+        self.heard(turn, &commit.request.member_id);
         if matches!(self.state, State::Stable | State::PreparingRebalance) {
             self.reset_heartbeat(turn.now_ms, &commit.request.member_id);
         }

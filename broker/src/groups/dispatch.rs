@@ -107,7 +107,7 @@ impl Groups {
             Err(ErrorCode::CoordinatorLoadInProgress) => Ok(()),
             Err(error) => Err(error),
             Ok(_) => self
-                .with_group(now_ms, &request.group_id, |group, _| group.heartbeat(now_ms, &request))
+                .with_group(now_ms, &request.group_id, |group, turn| group.heartbeat(turn, &request))
                 .unwrap_or(Err(ErrorCode::UnknownMemberId)),
         };
         let error_code = outcome.err().unwrap_or(ErrorCode::None).code();

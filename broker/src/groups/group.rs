@@ -12,6 +12,8 @@ use wire::api::k11_join_group::{JoinGroupRequestProtocol, JoinGroupResponseMembe
 use wire::records::consumer_offsets::GroupMetadataValue;
 use wire::records::consumer_protocol::ConsumerProtocolSubscription;
 
+use super::connections::ConnectionId;
+use super::history::{History, Reason, Refused};
 use super::member::Member;
 use super::offsets::{Offsets, RetentionBase};
 use super::outbox::{PendingWrite, Then, Turn};
@@ -75,6 +77,9 @@ pub(super) struct Group {
     /// What the members read; `None` where that cannot be known.
     pub subscribed_topics: Option<BTreeSet<String>>,
     pub offsets: Offsets,
+    /// Connections on which members were heard, and which are not known to be lost.
+    pub connections: BTreeSet<ConnectionId>,
+    pub history: History,
     /// The deadline under which the group is known: never later than its real one.
     pub indexed_deadline: Option<i64>,
 }
@@ -99,6 +104,8 @@ impl Group {
             sync_deadline: None,
             subscribed_topics: None,
             offsets: Offsets::default(),
+            connections: BTreeSet::new(),
+            history: History::default(),
             indexed_deadline: None,
         }
     }
@@ -278,6 +285,19 @@ impl Group {
             }
             (Some(_), _) => None,
         }
+    }
+
+    /// Something has happened to a member, or it has done it.
+    pub fn happened(&mut self, turn: &Turn<'_>, reason: Reason, member_id: &str) {
+        if let Some(member) = self.members.get(member_id) {
+            self.history.happened(turn.now_ms, reason, Some(member.into()));
+        }
+    }
+
+    /// A request was refused that named an API, a member and a generation.
+    pub fn refused(&mut self, turn: &Turn<'_>, (api, member_id, given): (&'static str, &str, i32), error: ErrorCode) {
+        let (at_ms, member_id, current) = (turn.now_ms, member_id.to_owned(), self.generation);
+        self.history.refused(Refused { at_ms, api, member_id, given, current, error });
     }
 
     pub fn append(&self, turn: &mut Turn<'_>, records: Vec<GroupRecord>, then: Then) {

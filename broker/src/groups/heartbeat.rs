@@ -6,19 +6,26 @@ use wire::ErrorCode;
 use wire::api::HeartbeatRequest;
 
 use super::group::{Group, State};
+use super::outbox::Turn;
 
 impl Group {
-    pub fn heartbeat(&mut self, now_ms: i64, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
-        self.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
-        if request.generation_id != self.generation {
-            return Err(ErrorCode::IllegalGeneration);
+    pub fn heartbeat(&mut self, turn: &Turn<'_>, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        if let Err(error) = self.validate_heartbeat(request) {
+            self.refused(turn, ("Heartbeat", &request.member_id, request.generation_id), error);
+            return Err(error);
         }
-        self.reset_heartbeat(now_ms, &request.member_id);
+        self.heard(turn, &request.member_id);
+        self.reset_heartbeat(turn.now_ms, &request.member_id);
         match self.state {
             State::Empty => unreachable!("an empty group has no member to validate"),
             State::PreparingRebalance => Err(ErrorCode::RebalanceInProgress),
             State::CompletingRebalance | State::Stable => Ok(()),
         }
+    }
+
+    fn validate_heartbeat(&self, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        self.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
+        if request.generation_id == self.generation { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
     }
 
     /// Starts a member's session anew, if there is such a member.

@@ -11,6 +11,7 @@ use wire::ErrorCode;
 use wire::api::JoinGroupRequest;
 
 use super::group::{Group, State};
+use super::history::{Reason, Who};
 use super::member::{Member, NO_MEMBER};
 use super::outbox::Turn;
 use super::rebalance::join_error;
@@ -71,6 +72,9 @@ impl Join {
             assignment: Bytes::new(),
             is_new: true,
             heartbeat_deadline: None,
+            last_heard_ms: None,
+            connection: None,
+            lost: None,
             awaiting_join: Some(self.token),
             awaiting_sync: None,
             pending_sync: false,
@@ -84,7 +88,7 @@ impl Group {
         let request = &join.request;
         if !self.has_room_for(&request.member_id, turn.config.size_max) {
             self.pending_members.remove(&request.member_id);
-            self.drop_member(turn, &request.member_id);
+            self.drop_member(turn, &request.member_id, Reason::GroupTooLarge);
             turn.out.respond(join.token, join_error(NO_MEMBER, ErrorCode::GroupMaxSizeReached));
             self.complete_if_all_joined(turn);
         } else if !self.supports(&request.protocol_type, &request.protocols) {
@@ -134,6 +138,7 @@ impl Group {
         if let Err(error) = self.validate_member(&member_id, instance_id) {
             return turn.out.respond(join.token, join_error(&member_id, error));
         }
+        self.heard(turn, &member_id);
         let is_unchanged = self.members[&member_id].matches(&request.protocols);
         let is_leader = self.is_leader(&member_id);
         match self.state {
@@ -148,6 +153,7 @@ impl Group {
             }
             State::PreparingRebalance | State::CompletingRebalance | State::Stable => {
                 self.update_member(turn, &join, &member_id);
+                self.happened(turn, Reason::MemberRejoined, &member_id);
                 self.prepare_or_complete(turn);
             }
         }
@@ -162,6 +168,10 @@ impl Group {
         }
         let mut member = join.into_member(member_id);
         member.heartbeat_deadline = Some(turn.now_ms + NEW_MEMBER_JOIN_TIMEOUT_MS);
+        member.heard(turn.now_ms, None);
+        member.connection = turn.from;
+        self.connections.extend(turn.from);
+        self.history.happened(turn.now_ms, Reason::MemberJoined, Some(Who::from(&member)));
         self.add(member);
         self.prepare_or_complete(turn);
     }
@@ -172,6 +182,7 @@ impl Group {
         member.protocols.clone_from(&join.request.protocols);
         member.rebalance_timeout_ms = join.rebalance_timeout_ms();
         member.session_timeout_ms = join.request.session_timeout_ms;
+        member.connection = turn.from;
         if let Some(replaced) = member.awaiting_join.replace(join.token) {
             turn.out.respond(replaced, join_error(member_id, ErrorCode::RebalanceInProgress));
         }

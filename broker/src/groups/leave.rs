@@ -8,6 +8,7 @@ use wire::api::k13_leave_group::{MemberIdentity, MemberResponse};
 use wire::api::{LeaveGroupRequest, LeaveGroupResponse};
 
 use super::group::{Group, State};
+use super::history::Reason;
 use super::member::NO_MEMBER;
 use super::outbox::Turn;
 
@@ -62,14 +63,15 @@ impl Group {
         if member.member_id == NO_MEMBER {
             // An administrator removes a static member without knowing its id.
             let member_id = instance_id.and_then(|instance_id| self.static_members.get(instance_id)).cloned();
-            self.drop_member(turn, &member_id.ok_or(ErrorCode::UnknownMemberId)?);
+            self.drop_member(turn, &member_id.ok_or(ErrorCode::UnknownMemberId)?, Reason::MemberLeft);
             return Ok(());
         }
         if self.pending_members.remove(&member.member_id).is_some() {
+            self.history.happened(turn.now_ms, Reason::MemberLeft, None);
             return Ok(());
         }
         self.validate_member(&member.member_id, instance_id)?;
-        self.drop_member(turn, &member.member_id);
+        self.drop_member(turn, &member.member_id, Reason::MemberLeft);
         Ok(())
     }
 }

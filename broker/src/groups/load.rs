@@ -10,6 +10,7 @@ use wire::batch::{self, BatchError};
 use wire::codec::DecodeError;
 
 use super::group::Group;
+use super::history::Reason;
 use super::outbox::Then;
 use super::rebalance::{join_error, sync_error};
 use super::records::GroupRecord;
@@ -113,6 +114,7 @@ impl Groups {
                     member.reset_heartbeat(now_ms);
                 }
                 if group.members.len() > turn.config.size_max {
+                    group.history.happened(now_ms, Reason::GroupTooLarge, None);
                     group.prepare_rebalance(turn);
                 }
             });

@@ -5,6 +5,7 @@ use wire::api::k11_join_group::JoinGroupRequestProtocol;
 use wire::api::k15_describe_groups::DescribedGroupMember;
 use wire::records::consumer_offsets::MemberMetadata;
 
+use super::connections::{ConnectionId, Lost};
 use crate::Token;
 
 /// What Kafka calls "unknown member": the id of somebody who has none yet.
@@ -30,6 +31,12 @@ pub(super) struct Member {
     pub is_new: bool,
     /// When to take it for dead; `None` while it waits for the group and cannot send heartbeats.
     pub heartbeat_deadline: Option<i64>,
+    /// When it last said something, in ms since the epoch; `None` before it has, in this life of the coordinator.
+    pub last_heard_ms: Option<i64>,
+    /// The connection by which it is seen to live: that of what it has parked, else the last that it was heard on.
+    pub connection: Option<ConnectionId>,
+    /// That connection is gone, and it has not been heard since.
+    pub lost: Option<Lost>,
     /// Its JoinGroup, parked until the rebalance is complete.
     pub awaiting_join: Option<Token>,
     /// Its SyncGroup, parked until the leader's assignment is durable.
@@ -59,6 +66,15 @@ impl Member {
     /// Whether it counts as alive without heartbeats.
     pub fn is_excused(&self) -> bool {
         !self.is_new && (self.awaiting_join.is_some() || self.awaiting_sync.is_some())
+    }
+
+    /// It has said something, on `from`.
+    pub fn heard(&mut self, now_ms: i64, from: Option<ConnectionId>) {
+        self.last_heard_ms = Some(now_ms);
+        self.lost = None;
+        if self.awaiting_join.is_none() && self.awaiting_sync.is_none() {
+            self.connection = from;
+        }
     }
 
     /// Starts its session anew.
@@ -106,6 +122,9 @@ impl Member {
             assignment: record.assignment,
             is_new: false,
             heartbeat_deadline: None,
+            last_heard_ms: None,
+            connection: None,
+            lost: None,
             awaiting_join: None,
             awaiting_sync: None,
             pending_sync: false,

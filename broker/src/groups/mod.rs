@@ -12,22 +12,26 @@
 //!    a rebalance completes, or when what it has written is durable.
 //! 3. [`GroupEffect::Append`] is a batch to append to the group's partition; [`Groups::appended`] says how that went.
 //!    A partition's writes are appended, and become durable, in the order in which they came out.
-//! 4. [`Groups::tick`] is due at [`Groups::deadline`].
+//! 4. [`Groups::disconnected`] says that a connection is lost on which requests came.
+//! 5. [`Groups::tick`] is due at [`Groups::deadline`].
 //!
 //! Invariants: committed offsets are what the durable records say, in their order, so that a load gives what was
 //! served before; members live in memory, and their last durable generation comes back with a load. No commit, assignment
 //! or deletion is answered before it is durable.
 //!
-//! Deviations: a new group is not persisted before its first generation (Kafka writes an empty one at once).
+//! Deviations: a new group is not persisted before its first generation (Kafka writes an empty one at once). A member whose
+//! connection is lost is out before its session ends: see `connections`.
 
 pub mod assignor;
 mod commit;
+mod connections;
 mod delete;
 mod describe;
 mod dispatch;
 mod fetch;
 mod group;
 mod heartbeat;
+mod history;
 mod join;
 mod leave;
 mod load;
@@ -47,7 +51,10 @@ use std::sync::Arc;
 
 use wire::ErrorCode;
 
+pub use connections::ConnectionId;
+use connections::Connections;
 use group::Group;
+pub use history::Reason;
 pub use load::{LoadError, partition_for};
 pub use outbox::WriteId;
 use outbox::{Outbox, PendingWrite, Then, Turn};
@@ -61,6 +68,9 @@ use crate::config::BrokerConfig;
 /// The settings that decide about groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupConfig {
+    /// How long a member whose connection is lost may be late, in ms; none to wait for its session's end
+    /// (`group.disconnect.grace.ms`).
+    pub disconnect_grace_ms: Option<i64>,
     /// How long an empty group waits for more members than the first, in ms (`group.initial.rebalance.delay.ms`).
     pub initial_rebalance_delay_ms: i64,
     /// The shortest session, in ms (`group.min.session.timeout.ms`).
@@ -82,6 +92,7 @@ pub struct GroupConfig {
 impl From<&BrokerConfig> for GroupConfig {
     fn from(config: &BrokerConfig) -> GroupConfig {
         GroupConfig {
+            disconnect_grace_ms: config.group_disconnect_grace_ms,
             initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
             session_timeout_ms_min: config.group_min_session_timeout_ms,
             session_timeout_ms_max: config.group_max_session_timeout_ms,
@@ -131,6 +142,9 @@ pub struct Groups {
     groups: BTreeMap<Arc<str>, Group>,
     /// Groups by a time at which they may have something to do: never later than their real deadline.
     deadlines: BTreeSet<(i64, Arc<str>)>,
+    connections: Connections,
+    /// The connection of the request that is being handled.
+    from: Option<ConnectionId>,
     /// When to look for expired offsets; set while there is a partition.
     retention_check: Option<i64>,
     outbox: Outbox,
@@ -145,14 +159,26 @@ impl Groups {
             partitions: BTreeMap::new(),
             groups: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            connections: Connections::default(),
+            from: None,
             retention_check: None,
             outbox: Outbox::default(),
         }
     }
 
-    /// Takes a request. `random` becomes the id of a member that has none.
-    pub fn handle(&mut self, now_ms: i64, token: Token, request: GroupRequest, random: u128) {
+    /// Takes a request, and the connection that it came on if that can be lost ([`Groups::disconnected`]). `random`
+    /// becomes the id of a member that has none.
+    pub fn handle(
+        &mut self,
+        now_ms: i64,
+        token: Token,
+        from: Option<ConnectionId>,
+        request: GroupRequest,
+        random: u128,
+    ) {
+        self.from = from;
         self.dispatch(now_ms, token, request, random);
+        self.from = None;
         self.fail_unwritable(now_ms);
     }
 
@@ -196,7 +222,7 @@ impl Groups {
     }
 
     fn for_active_groups(&mut self, now_ms: i64, mut run: impl FnMut(&mut Group, &mut Turn<'_>)) {
-        let mut turn = Turn { now_ms, config: &self.config, out: &mut self.outbox };
+        let mut turn = Turn { now_ms, from: None, config: &self.config, out: &mut self.outbox };
         for group in self.groups.values_mut() {
             if self.partitions.get(&group.offsets_partition) == Some(&Availability::Active) {
                 run(group, &mut turn);
@@ -212,8 +238,11 @@ impl Groups {
         run: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
         let group = self.groups.get_mut(group_id)?;
-        let mut turn = Turn { now_ms, config: &self.config, out: &mut self.outbox };
+        let mut turn = Turn { now_ms, from: self.from, config: &self.config, out: &mut self.outbox };
         let result = run(group, &mut turn);
+        if let Some(connection) = self.from.filter(|connection| group.connections.contains(connection)) {
+            self.connections.insert(connection, &group.id);
+        }
         let earlier = |deadline: &i64| group.indexed_deadline.is_none_or(|indexed| *deadline < indexed);
         if let Some(deadline) = group.deadline().filter(earlier) {
             if let Some(indexed) = group.indexed_deadline.replace(deadline) {
@@ -236,6 +265,7 @@ impl Groups {
 
     fn remove_group(&mut self, group_id: &str) -> Option<Group> {
         let group = self.groups.remove(group_id)?;
+        self.connections.remove_group(&group);
         if let Some(indexed) = group.indexed_deadline {
             self.deadlines.remove(&(indexed, group.id.clone()));
         }

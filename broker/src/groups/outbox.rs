@@ -9,6 +9,7 @@ use wire::api::k42_delete_groups::DeletableGroupResult;
 use wire::api::{OffsetCommitResponse, OffsetDeleteResponse};
 
 use super::commit::commit_failed;
+use super::connections::ConnectionId;
 use super::delete::offset_delete_error;
 use super::records::{self, GroupRecord};
 use super::static_member::ReplacedMember;
@@ -128,6 +129,8 @@ impl Outbox {
 pub(super) struct Turn<'a> {
     /// Ms since the epoch.
     pub now_ms: i64,
+    /// The connection of the request, if it is one.
+    pub from: Option<ConnectionId>,
     pub config: &'a GroupConfig,
     pub out: &'a mut Outbox,
 }

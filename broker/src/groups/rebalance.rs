@@ -5,6 +5,7 @@ use wire::ErrorCode;
 use wire::api::{JoinGroupResponse, SyncGroupResponse};
 
 use super::group::{Group, State};
+use super::history::Reason;
 use super::member::{Member, NO_MEMBER};
 use super::outbox::{Then, Turn};
 
@@ -25,6 +26,8 @@ enum Timer {
     Sync,
     /// When to take a member for dead.
     Heartbeat(String),
+    /// When to take a member for dead whose connection is lost.
+    Lost(String),
     /// When to forget a member id that was given out and not used.
     Pending(String),
 }
@@ -34,8 +37,9 @@ impl Group {
     pub fn deadline(&self) -> Option<i64> {
         let join = self.join_timer.map(|timer| timer.deadline);
         let heartbeats = self.members.values().filter_map(|member| member.heartbeat_deadline);
+        let lost = self.members.values().filter_map(|member| member.lost?.deadline);
         let pending = self.pending_members.values().copied();
-        join.into_iter().chain(self.sync_deadline).chain(heartbeats).chain(pending).min()
+        join.into_iter().chain(self.sync_deadline).chain(heartbeats).chain(lost).chain(pending).min()
     }
 
     fn next_timer(&self) -> Option<(i64, Timer)> {
@@ -43,8 +47,10 @@ impl Group {
         let sync = self.sync_deadline.map(|deadline| (deadline, Timer::Sync));
         let beat = |member: &Member| Some((member.heartbeat_deadline?, Timer::Heartbeat(member.id.clone())));
         let heartbeats = self.members.values().filter_map(beat);
+        let lost = |member: &Member| Some((member.lost?.deadline?, Timer::Lost(member.id.clone())));
+        let lost = self.members.values().filter_map(lost);
         let pending = self.pending_members.iter().map(|(id, &deadline)| (deadline, Timer::Pending(id.clone())));
-        join.into_iter().chain(sync).chain(heartbeats).chain(pending).min()
+        join.into_iter().chain(sync).chain(heartbeats).chain(lost).chain(pending).min()
     }
 
     /// Does what is due.
@@ -55,6 +61,7 @@ impl Group {
                 Timer::Join => self.join_timer_fired(turn),
                 Timer::Sync => self.expire_pending_syncs(turn),
                 Timer::Heartbeat(member_id) => self.expire_heartbeat(turn, &member_id),
+                Timer::Lost(member_id) => self.lose_member(turn, &member_id, Reason::ConnectionLost),
                 Timer::Pending(member_id) => self.remove_pending(turn, &member_id),
             }
         }
@@ -75,7 +82,7 @@ impl Group {
         }
     }
 
-    /// Asks all members to join again.
+    /// Asks all members to join again, because of what has happened last.
     pub fn prepare_rebalance(&mut self, turn: &mut Turn<'_>) {
         assert_ne!(self.state, State::PreparingRebalance, "a rebalance begins once");
         if self.state == State::CompletingRebalance {
@@ -84,6 +91,7 @@ impl Group {
         self.sync_deadline = None;
         self.is_initial_rebalance = self.state == State::Empty;
         self.transition(turn.now_ms, State::PreparingRebalance);
+        self.history.rebalance_began(turn.now_ms);
         if self.is_initial_rebalance {
             let delay_ms = turn.config.initial_rebalance_delay_ms;
             let left_ms = (self.rebalance_timeout_ms() - delay_ms).max(0);
@@ -120,7 +128,7 @@ impl Group {
         let is_missing = |member: &&Member| member.awaiting_join.is_none() && member.instance_id.is_none();
         let missing: Vec<String> = self.members.values().filter(is_missing).map(|member| member.id.clone()).collect();
         for member_id in missing {
-            self.drop_member(turn, &member_id);
+            self.drop_member(turn, &member_id, Reason::RejoinMissed);
         }
         if !self.members.is_empty() && !self.elect_joined_leader() {
             self.wait_for_members(turn.now_ms);
@@ -133,6 +141,7 @@ impl Group {
         if self.members.is_empty() {
             self.leader = None;
             self.transition(turn.now_ms, State::Empty);
+            self.history.rebalance_ended(turn.now_ms);
             let record = self.to_record(|_| Bytes::new());
             self.append(turn, vec![record], Then::Nothing);
             return;
@@ -189,7 +198,8 @@ impl Group {
     }
 
     /// Removes a member and answers what it has parked, without looking at what that means for the group.
-    pub fn drop_member(&mut self, turn: &mut Turn<'_>, member_id: &str) {
+    pub fn drop_member(&mut self, turn: &mut Turn<'_>, member_id: &str, reason: Reason) {
+        self.happened(turn, reason, member_id);
         let Some(member) = self.remove(member_id) else { return };
         if let Some(token) = member.awaiting_join {
             // With no member id, the client joins again as a new member if it is still there.
@@ -213,7 +223,12 @@ impl Group {
         if member.is_excused() {
             return;
         }
-        self.drop_member(turn, member_id);
+        self.lose_member(turn, member_id, Reason::SessionExpired);
+    }
+
+    /// Goes on without a member that seems to be dead.
+    fn lose_member(&mut self, turn: &mut Turn<'_>, member_id: &str, reason: Reason) {
+        self.drop_member(turn, member_id, reason);
         match self.state {
             State::Stable | State::CompletingRebalance => self.prepare_or_complete(turn),
             State::PreparingRebalance if self.has_all_members_joined() => self.complete_join(turn),
@@ -229,7 +244,7 @@ impl Group {
             return;
         }
         for member_id in pending {
-            self.drop_member(turn, &member_id);
+            self.drop_member(turn, &member_id, Reason::SyncMissed);
         }
         self.prepare_rebalance(turn);
     }

@@ -8,6 +8,7 @@ use wire::ErrorCode;
 use wire::api::JoinGroupResponse;
 
 use super::group::{Group, State};
+use super::history::Reason;
 use super::join::Join;
 use super::member::{Member, NO_MEMBER};
 use super::outbox::{Then, Turn};
@@ -41,6 +42,8 @@ impl Group {
         }
         self.update_member(turn, &join, &join.new_member_id);
         self.members.get_mut(&join.new_member_id).expect("it was just renamed").reset_heartbeat(turn.now_ms);
+        self.heard(turn, &join.new_member_id);
+        self.happened(turn, Reason::StaticMemberReturned, &join.new_member_id);
         match self.state {
             State::Stable if self.protocol_name == self.select_protocol() => {
                 let record = self.to_record(|member| member.assignment.clone());

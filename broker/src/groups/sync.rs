@@ -11,6 +11,7 @@ use wire::ErrorCode;
 use wire::api::{SyncGroupRequest, SyncGroupResponse};
 
 use super::group::{Group, State};
+use super::history::Reason;
 use super::member::Member;
 use super::outbox::{Then, Turn};
 use super::rebalance::sync_error;
@@ -19,15 +20,18 @@ use crate::Token;
 impl Group {
     pub fn sync(&mut self, turn: &mut Turn<'_>, token: Token, request: SyncGroupRequest) {
         if let Err(error) = self.validate_sync(&request) {
+            self.refused(turn, ("SyncGroup", &request.member_id, request.generation_id), error);
             return turn.out.respond(token, sync_error(error));
         }
         let member_id = request.member_id.as_str();
+        self.heard(turn, member_id);
         self.mark_synced(member_id);
         match self.state {
             State::Empty => unreachable!("an empty group has no member to validate"),
             State::PreparingRebalance => unreachable!("refused by validate_sync"),
             State::CompletingRebalance => {
                 let member = self.members.get_mut(member_id).expect("the member was validated");
+                member.connection = turn.from;
                 if let Some(replaced) = member.awaiting_sync.replace(token) {
                     turn.out.respond(replaced, sync_error(ErrorCode::RebalanceInProgress));
                 }
@@ -81,9 +85,11 @@ impl Group {
         }
         if let Err(error) = outcome {
             self.reset_assignments(turn, error);
+            self.history.happened(turn.now_ms, Reason::AssignmentFailed, None);
             return self.prepare_or_complete(turn);
         }
         self.transition(turn.now_ms, State::Stable);
+        self.history.rebalance_ended(turn.now_ms);
         for member in self.members.values_mut() {
             member.assignment = assignments.remove(&member.id).unwrap_or_default();
         }

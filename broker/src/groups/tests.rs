@@ -47,6 +47,8 @@ transcripts! {
     initial_delay,
     rebalance,
     dead_members,
+    disconnects,
+    disconnects_off,
     static_members,
     leave,
     refused_joins,

@@ -6,10 +6,12 @@
 
 mod broker;
 mod client;
+mod member;
 mod requests;
 
 pub use broker::{Broker, DataDir, binary, edit, metric_lines};
 pub use client::{Client, decode};
+pub use member::{Member, two_members};
 pub use requests::*;
 
 use std::time::{Duration, Instant};

@@ -31,8 +31,8 @@ pub(crate) fn begin<W: World>(core: &Rc<Core<W>>, call: Call) -> LocalBoxFuture<
         Call::ListOffsets(queries) => lookup::list_offsets(owner, queries).map(Reply::ListOffsets).boxed_local(),
         Call::DeleteRecords(parts) => lookup::delete_records(owner, parts).map(Reply::DeleteRecords).boxed_local(),
         Call::EpochEnds(queries) => ready(Reply::EpochEnds(lookup::epoch_ends(core, queries))),
-        Call::Group(request) => {
-            let response = ask_groups(core, *request);
+        Call::Group(from, request) => {
+            let response = ask_groups(core, from, *request);
             async move { Reply::Group(Box::new(answered(response).await)) }.boxed_local()
         }
         Call::Control(request) => {
@@ -64,13 +64,14 @@ pub(crate) async fn answered<T>(response: oneshot::Receiver<T>) -> T {
 
 fn ask_groups<W: World>(
     core: &Rc<Core<W>>,
+    from: Option<broker::groups::ConnectionId>,
     request: broker::groups::GroupRequest,
 ) -> oneshot::Receiver<broker::groups::GroupResponse> {
     let (sender, receiver) = oneshot::channel();
     let (now_ms, random) = (core.world().now_ms(), core.world().random());
     let mut state = core.state();
     let token = state.group_calls.insert(sender) as broker::Token;
-    state.groups.handle(now_ms, token, request, random);
+    state.groups.handle(now_ms, token, from, request, random);
     drop(state);
     core.pump();
     core.signals.timers.notify();

@@ -103,7 +103,7 @@ pub(super) async fn describe<W: World>(
 pub(super) async fn list<W: World>(context: Rc<Context<W>>, request: ListGroupsRequest) -> ListGroupsResponse {
     let calls = context.core.all().map(|core| {
         let request = GroupRequest::ListGroups(request.clone());
-        context.core.call(core, Call::Group(Box::new(request)))
+        context.core.call(core, Call::Group(None, Box::new(request)))
     });
     let mut listed = ListGroupsResponse::default();
     for reply in join_all(calls).await {
@@ -139,7 +139,8 @@ impl<W: World> Context<W> {
     /// Asks the coordinator of a group.
     async fn ask_group(&self, group_id: &str, request: GroupRequest) -> GroupResponse {
         let coordinator = self.coordinator(group_id).unwrap_or(CoreId::FIRST);
-        open(self.core.call(coordinator, Call::Group(Box::new(request))).await)
+        self.client.asks(coordinator);
+        open(self.core.call(coordinator, Call::Group(Some(self.client.connection), Box::new(request))).await)
     }
 
     fn coordinator(&self, group_id: &str) -> Option<CoreId> {

@@ -26,7 +26,7 @@ fn load() -> Groups {
 }
 
 fn ask(groups: &mut Groups, request: GroupRequest) -> String {
-    groups.handle(1, 7, request, 0);
+    groups.handle(1, 7, None, request, 0);
     match groups.poll_effect() {
         Some(GroupEffect::Respond { token: 7, response }) => show(&response),
         other => panic!("no answer: {other:?}"),

@@ -1,4 +1,4 @@
-//! Random clients, writes that fail, time that passes, restarts: every request is answered exactly once, nothing waits
+//! Random clients, connections and writes that fail, time that passes, restarts: every request is answered exactly once, nothing waits
 //! for ever, and a load gives the offsets that were served.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,12 @@ use wire::api::k13_leave_group::MemberIdentity;
 use wire::api::k14_sync_group::SyncGroupRequestAssignment;
 use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest};
 
-use super::super::{GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
+use super::super::{ConnectionId, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
 use crate::Token;
 
 const GROUPS: [&str; 2] = ["g", "h"];
+/// Connections that the clients share.
+const CONNECTIONS: u64 = 5;
 const STEPS: usize = 400;
 
 struct World {
@@ -40,6 +42,7 @@ impl World {
     fn new(seed: u64) -> World {
         let mut random = StdRng::seed_from_u64(seed);
         let config = GroupConfig {
+            disconnect_grace_ms: [None, Some(0), Some(100)][random.random_range(0..3)],
             initial_rebalance_delay_ms: random.random_range(0..2) * 50,
             session_timeout_ms_min: 1,
             session_timeout_ms_max: 1_000,
@@ -160,7 +163,8 @@ impl World {
             self.group_of.insert(self.tokens, request.group_id.clone());
         }
         self.open.insert(self.tokens);
-        self.groups.handle(self.now_ms, self.tokens, request, self.tokens.into());
+        let from = Some(ConnectionId(self.random.random_range(0..CONNECTIONS)));
+        self.groups.handle(self.now_ms, self.tokens, from, request, self.tokens.into());
         self.drain();
     }
 
@@ -207,6 +211,12 @@ impl World {
         self.drain();
     }
 
+    fn disconnect(&mut self) {
+        let connection = ConnectionId(self.random.random_range(0..CONNECTIONS));
+        self.groups.disconnected(self.now_ms, connection);
+        self.drain();
+    }
+
     fn advance(&mut self, ms: i64) {
         let end_ms = self.now_ms + ms;
         while let Some(deadline) = self.groups.deadline().filter(|&deadline| deadline <= end_ms) {
@@ -221,7 +231,7 @@ impl World {
         let mut answers = Vec::new();
         for group_id in GROUPS {
             let request = OffsetFetchRequestGroup { group_id: group_id.into(), topics: None, ..Default::default() };
-            groups.handle(self.now_ms, 0, GroupRequest::OffsetFetch { request, version: 8 }, 0);
+            groups.handle(self.now_ms, 0, None, GroupRequest::OffsetFetch { request, version: 8 }, 0);
             match groups.poll_effect() {
                 Some(GroupEffect::Respond { response, .. }) => answers.push(response),
                 other => panic!("a fetch is answered at once: {other:?}"),
@@ -266,7 +276,8 @@ fn every_request_of_random_clients_is_answered_once() {
                     world.send(request);
                 }
                 10..16 => world.finish_write(),
-                16..19 => {
+                16 => world.disconnect(),
+                17..19 => {
                     let ms = world.random.random_range(0..100);
                     world.advance(ms);
                 }

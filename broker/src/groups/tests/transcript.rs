@@ -2,7 +2,7 @@
 //!
 //! | verb | |
 //! |---|---|
-//! | `set KEY=VALUE …` | before anything else: `delay`, `size`, `retention`, `check` (ms) |
+//! | `set KEY=VALUE …` | before anything else: `delay`, `size`, `retention`, `check`, `grace` (ms; −1 for none) |
 //! | `join WHO [v= id= instance= session= rebalance= type=] PROTOCOL:METADATA …` | |
 //! | `sync WHO gen= id= [instance= type= protocol=] MEMBER:ASSIGNMENT …` | |
 //! | `heartbeat WHO gen= id= [instance=]` | |
@@ -12,6 +12,7 @@
 //! | `describe WHO [v=]`, `list WHO [state= kind=]`, `delete WHO` | |
 //! | `offset-delete WHO TOPIC-PARTITION …` | |
 //! | `topic-deleted TOPIC` | |
+//! | `disconnect CONNECTION` | that of the requests with `on=CONNECTION` |
 //! | `durable`, `fail ERROR` | how all writes under way end |
 //! | `advance MS` | time passes, deadline by deadline |
 //! | `loading`, `restart`, `unload` | what is durable is loaded by new groups |
@@ -37,7 +38,7 @@ use wire::api::{
 use wire::batch;
 
 use super::super::records::GroupRecord;
-use super::super::{GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
+use super::super::{ConnectionId, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
 use super::show::show;
 
 /// One partition of the offsets topic holds all groups.
@@ -50,6 +51,8 @@ pub struct Transcript {
     now_ms: i64,
     requests: Vec<String>,
     member_ids: u128,
+    /// The names of the connections, by number.
+    connections: Vec<String>,
     /// Writes under way, and the log of those that are durable.
     writes: Vec<(WriteId, Vec<u8>)>,
     log: Vec<u8>,
@@ -134,6 +137,7 @@ fn shorten(text: &str) -> String {
 impl Transcript {
     fn new() -> Self {
         let config = GroupConfig {
+            disconnect_grace_ms: Some(2_000),
             initial_rebalance_delay_ms: 0,
             session_timeout_ms_min: 6_000,
             session_timeout_ms_max: 1_800_000,
@@ -151,6 +155,7 @@ impl Transcript {
             now_ms: 0,
             requests: Vec::new(),
             member_ids: 0,
+            connections: Vec::new(),
             writes: Vec::new(),
             log: Vec::new(),
             output: String::new(),
@@ -170,6 +175,10 @@ impl Transcript {
             }
             "advance" => self.advance(words.next().and_then(|ms| ms.parse().ok()).expect("how many ms")),
             "topic-deleted" => self.groups.topic_deleted(self.now_ms, words.next().expect("a topic")),
+            "disconnect" => {
+                let connection = self.connection(words.next().expect("a connection"));
+                self.groups.disconnected(self.now_ms, connection);
+            }
             "unload" => self.groups.unload(PARTITION),
             "loading" => {
                 self.groups = Groups::new(self.config);
@@ -192,6 +201,7 @@ impl Transcript {
 
     fn set(&mut self, arguments: &Arguments<'_>) {
         let config = &mut self.config;
+        config.disconnect_grace_ms = Some(arguments.number("grace", 2_000)).filter(|&grace_ms: &i64| grace_ms >= 0);
         config.initial_rebalance_delay_ms = arguments.number("delay", config.initial_rebalance_delay_ms);
         config.size_max = arguments.number("size", config.size_max);
         config.offsets_retention_ms = arguments.number("retention", config.offsets_retention_ms);
@@ -199,6 +209,15 @@ impl Transcript {
             arguments.number("check", config.offsets_retention_check_interval_ms);
         self.groups = Groups::new(*config);
         self.groups.loaded(PARTITION, self.now_ms);
+    }
+
+    fn connection(&mut self, name: &str) -> ConnectionId {
+        let known = self.connections.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            self.connections.push(name.to_owned());
+            self.connections.len() - 1
+        });
+        ConnectionId(number as u64)
     }
 
     /// Time passes. What is due at the very moment that it begins or ends is done too.
@@ -249,7 +268,8 @@ impl Transcript {
         let token = self.requests.len() as u64 - 1;
         let is_new = matches!(&request, GroupRequest::JoinGroup { request, .. } if request.member_id.is_empty());
         self.member_ids += u128::from(is_new);
-        self.groups.handle(self.now_ms, token, request, self.member_ids);
+        let from = arguments.text("on").map(|name| self.connection(&name));
+        self.groups.handle(self.now_ms, token, from, request, self.member_ids);
     }
 
     fn drain(&mut self) {

@@ -1,0 +1,70 @@
+//! A group member's connection is lost: its partitions move on after the grace, unless it comes back.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{Broker, Client, Member, two_members, wait_until};
+
+const GRACE: (&str, &str) = ("group.disconnect.grace.ms", "300");
+/// When a member that is not heard again is out: a heartbeat's interval and the grace after its connection was lost.
+const OUT_AFTER: Duration = Duration::from_millis(3_300);
+/// A third of the members' session timeout, and several times [`OUT_AFTER`], as machines that run tests are busy.
+const LONG_BEFORE_THE_SESSION_ENDS: Duration = Duration::from_secs(15);
+
+fn group_of_two(broker: &Broker) -> ((Member, Client), (Member, Client)) {
+    broker.client().create_topic("t", 2, &[]);
+    broker.client().find_coordinator("g");
+    let connect = || (Member::new("g", "t"), broker.client());
+    let ((mut leader, mut leader_client), (mut follower, mut follower_client)) = (connect(), connect());
+    two_members((&mut leader, &mut leader_client), (&mut follower, &mut follower_client));
+    ((leader, leader_client), (follower, follower_client))
+}
+
+#[test]
+fn the_partitions_of_a_member_whose_connection_is_lost_move_long_before_its_session_ends() {
+    let broker = Broker::start(&[GRACE]);
+    let ((mut leader, mut client), (_, follower_client)) = group_of_two(&broker);
+    let lost = Instant::now();
+    drop(follower_client);
+    wait_until("the leader is to join again", || leader.heartbeat(&mut client) != 0);
+    leader.join_alone(&mut client, &[0, 1]);
+    assert!(lost.elapsed() < LONG_BEFORE_THE_SESSION_ENDS, "it took {:?}", lost.elapsed());
+}
+
+#[test]
+fn a_member_that_reconnects_in_time_keeps_its_partitions() {
+    let broker = Broker::start(&[GRACE]);
+    let ((leader, mut client), (follower, follower_client)) = group_of_two(&broker);
+    let lost = Instant::now();
+    drop(follower_client);
+    let mut follower_client = broker.client();
+    assert_eq!(follower.heartbeat(&mut follower_client), 0, "the member is known on its new connection");
+    let mut heartbeats = 0;
+    while lost.elapsed() < 2 * OUT_AFTER {
+        assert_eq!(leader.heartbeat(&mut client), 0, "nobody is asked to join again");
+        assert_eq!(follower.heartbeat(&mut follower_client), 0, "nobody is asked to join again");
+        heartbeats += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(heartbeats > 2, "the test is not valid unless heartbeats went on");
+}
+
+#[test]
+fn a_client_that_dies_while_it_waits_to_join_holds_nobody_up() {
+    let broker = Broker::start(&[GRACE]);
+    let ((mut leader, mut client), (mut follower, mut follower_client)) = group_of_two(&broker);
+    let (mut dying, mut dying_client) = (Member::new("g", "t"), broker.client());
+    let _never_answered = dying.begin_join(&mut dying_client);
+    wait_until("the leader is to join again", || leader.heartbeat(&mut client) != 0);
+    let begun = Instant::now();
+    drop(dying_client);
+    // All but the dead one join: with it gone the rebalance is complete at once, or begins anew without it.
+    wait_until("the group is stable without the dead member", || {
+        let (one, other) = (leader.begin_join(&mut client), follower.begin_join(&mut follower_client));
+        let members = leader.end_join(&mut client, one).members;
+        follower.end_join(&mut follower_client, other);
+        members.len() == 2
+    });
+    assert!(begun.elapsed() < LONG_BEFORE_THE_SESSION_ENDS, "it took {:?}", begun.elapsed());
+}
