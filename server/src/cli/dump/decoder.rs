@@ -6,6 +6,11 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use wire::batch::Record;
 use wire::records::Persisted;
+use wire::records::consumer_groups::{
+    ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataValue,
+    ConsumerGroupRegularExpressionValue, ConsumerGroupTargetAssignmentMemberValue,
+    ConsumerGroupTargetAssignmentMetadataValue,
+};
 use wire::records::consumer_offsets::{GroupMetadataValue, OffsetCommitValue, OffsetsKey};
 use wire::records::control::ControlRecordType;
 use wire::records::metadata::MetadataRecord;
@@ -47,9 +52,22 @@ fn offsets(record: &Record<'_>) -> (Value, Value) {
     let Some(Ok(key)) = record.key.map(OffsetsKey::from_bytes) else {
         return (raw(record.key), raw(record.value));
     };
+    let bytes = record.value;
     let value = match &key {
-        OffsetsKey::OffsetCommit(_) => typed(record.value, OffsetCommitValue::from_versioned_bytes),
-        OffsetsKey::GroupMetadata(_) => typed(record.value, GroupMetadataValue::from_versioned_bytes),
+        OffsetsKey::OffsetCommit(_) => versioned::<OffsetCommitValue>(bytes),
+        OffsetsKey::GroupMetadata(_) => versioned::<GroupMetadataValue>(bytes),
+        OffsetsKey::ConsumerGroupMetadata(_) => versioned::<ConsumerGroupMetadataValue>(bytes),
+        OffsetsKey::ConsumerGroupMemberMetadata(_) => versioned::<ConsumerGroupMemberMetadataValue>(bytes),
+        OffsetsKey::ConsumerGroupTargetAssignmentMetadata(_) => {
+            versioned::<ConsumerGroupTargetAssignmentMetadataValue>(bytes)
+        }
+        OffsetsKey::ConsumerGroupTargetAssignmentMember(_) => {
+            versioned::<ConsumerGroupTargetAssignmentMemberValue>(bytes)
+        }
+        OffsetsKey::ConsumerGroupCurrentMemberAssignment(_) => {
+            versioned::<ConsumerGroupCurrentMemberAssignmentValue>(bytes)
+        }
+        OffsetsKey::ConsumerGroupRegularExpression(_) => versioned::<ConsumerGroupRegularExpressionValue>(bytes),
     };
     (debug(&key), value)
 }
@@ -79,6 +97,10 @@ fn typed<T: std::fmt::Debug, E: std::fmt::Display>(
         Some(Ok(record)) => debug(&record),
         Some(Err(error)) => json!({ "unreadable": error.to_string(), "bytes": raw(bytes) }),
     }
+}
+
+fn versioned<T: Persisted + std::fmt::Debug>(bytes: Option<&[u8]>) -> Value {
+    typed(bytes, T::from_versioned_bytes)
 }
 
 fn debug(value: &impl std::fmt::Debug) -> Value {
