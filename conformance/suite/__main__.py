@@ -8,14 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import full_disk, groups, kill, roundtrip, scenarios, selftest, storage, tools
+from . import full_disk, groups, kill, roundtrip, scenarios, selftest, sink, storage, tools
 from .broker import PARTITA_COMMAND, BrokerFailed, Kafka, Partita, Remote
 from .runner import Context, Options, run_all
 
 RECORDS = 100_000
 RECORDS_QUICK = 10_000
 TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, roundtrip.matrix, tools.tests, storage.tests, kill.tests,
-         full_disk.tests]
+         sink.tests, full_disk.tests]
 
 
 def arguments():
@@ -26,7 +26,7 @@ def arguments():
     target.add_argument("--kafka", action="store_true", help="the same tests against Apache Kafka 4.3.1")
     target.add_argument("--bootstrap", metavar="HOST:PORT", help="a broker that already runs; tests that need their own skip")
     parser.add_argument("--quick", action="store_true", help=f"{RECORDS_QUICK} records a round trip instead of {RECORDS}")
-    parser.add_argument("--kills", type=int, default=5, help="how often the kill test kills (default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=5, help="how often the tests that kill do (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31), help="of the data and of the kills")
     parser.add_argument("--keep", action="store_true", help="keep the logs of a run without a failure")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")

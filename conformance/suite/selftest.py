@@ -1,6 +1,6 @@
 """The checks can fail: each anomaly, put into a history by hand, must be found. Needs no broker."""
 
-from . import dataset, kill
+from . import dataset, kill, sink
 from .runner import Failed, Test
 
 STARTED_MS = 1_000
@@ -90,6 +90,27 @@ def verify(context):
         must_raise(context, Failed, what, lambda change=change: check(change))
 
 
+def table(context):
+    """Tampers with what the sink wrote."""
+    records = [(partition, offset, "-", f"{offset:02}") for partition in range(2) for offset in range(RECORDS)]
+
+    def check(change):
+        rows = list(records)
+        change(rows)
+        sink.same(records, rows)
+
+    check(lambda rows: None)
+    changes = {
+        "a record not in the table": lambda rows: rows.pop(5),
+        "a row twice": lambda rows: rows.insert(5, rows[5]),
+        "a row of another topic": lambda rows: rows.append((2, 0, "-", "00")),
+        "another value": lambda rows: rows.__setitem__(5, (0, 5, "-", "ff")),
+    }
+    for what, change in changes.items():
+        must_raise(context, Failed, what, lambda change=change: check(change))
+
+
 def tests():
     yield Test("self/compare", compare)
     yield Test("self/kill-history", verify)
+    yield Test("self/sink-table", table)
