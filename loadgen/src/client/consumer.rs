@@ -8,7 +8,7 @@ use wire::api::k01_fetch::{FetchPartition, FetchResponse, FetchTopic, PartitionD
 use wire::api::k02_list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use wire::api::{FetchRequest, ListOffsetsRequest};
 use wire::batch::{batches, records};
-use wire::records::consumer_protocol;
+use wire::records::consumer_protocol::ConsumerProtocolAssignment;
 use wire::{ErrorCode, Uuid};
 
 use super::{Client, ClientError, check};
@@ -31,10 +31,15 @@ pub struct TopicPartition {
 
 impl TopicPartition {
     /// What an assignment names.
-    pub(super) fn from_protocol(topics: Vec<consumer_protocol::TopicPartition>) -> Vec<TopicPartition> {
-        let each = topics.into_iter().flat_map(|topic| {
-            let name = topic.topic;
-            topic.partitions.into_iter().map(move |partition| TopicPartition { topic: name.clone(), partition })
+    pub(super) fn from_protocol(assignment: ConsumerProtocolAssignment) -> Vec<TopicPartition> {
+        let topics = assignment.assigned_partitions.into_iter().map(|topic| (topic.topic, topic.partitions));
+        TopicPartition::each(topics)
+    }
+
+    /// Each partition of some topics.
+    pub(super) fn each(topics: impl Iterator<Item = (String, Vec<i32>)>) -> Vec<TopicPartition> {
+        let each = topics.flat_map(|(topic, partitions)| {
+            partitions.into_iter().map(move |partition| TopicPartition { topic: topic.clone(), partition })
         });
         each.collect()
     }

@@ -131,7 +131,7 @@ impl GroupMember {
             return Ok(Vec::new());
         }
         let own = ConsumerProtocolAssignment::from_bytes(&answer.assignment).map_err(ClientError::Protocol)?;
-        Ok(TopicPartition::from_protocol(own.assigned_partitions))
+        Ok(TopicPartition::from_protocol(own))
     }
 
     fn join_group(&mut self, client: &mut Client) -> Result<JoinGroupResponse, ClientError> {

@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use wire::ErrorCode;
-use wire::api::k15_describe_groups::{DescribedGroup, DescribedGroupMember};
-use wire::api::{DeleteGroupsRequest, DescribeGroupsRequest, ListGroupsRequest};
+use wire::api::{DeleteGroupsRequest, ListGroupsRequest};
 use wire::message::Api;
-use wire::records::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 
 use super::admin::unmentioned;
-use super::{Broker, Client, ClientError, TopicPartition, check};
+use super::{Client, ClientError, check};
 
 /// Pause between attempts while a coordinator is not ready.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -28,47 +25,6 @@ pub struct ListedGroup {
     /// Its type, `classic` or `consumer` among others, if the broker is new enough to tell (Kafka 3.8).
     pub kind: Option<String>,
 }
-
-/// A group and who is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupDescription {
-    /// Its name.
-    pub group: String,
-    /// Its state, such as `Stable`.
-    pub state: String,
-    /// Its type: `classic` or `consumer`.
-    pub kind: &'static str,
-    /// Its class of protocols, such as `consumer`; empty for a group that only commits offsets.
-    pub protocol_type: String,
-    /// Who decides which member gets what; empty while that is open.
-    pub assignor: String,
-    /// The broker that coordinates it.
-    pub coordinator: Broker,
-    /// Its members, by id.
-    pub members: Vec<MemberDescription>,
-}
-
-/// A member of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberDescription {
-    /// Its id.
-    pub member_id: String,
-    /// What a static member calls itself over its lives (KIP-345).
-    pub instance_id: Option<String>,
-    /// What its client calls itself.
-    pub client_id: String,
-    /// The address that its client connects from.
-    pub host: String,
-    /// The topics that it wants, where that can be known.
-    pub topics: Vec<String>,
-    /// The partitions that it has.
-    pub assignment: Vec<TopicPartition>,
-}
-
-/// The state of a group that is not there.
-const DEAD: &str = "Dead";
-/// The protocol type whose metadata and assignments can be read.
-const CONSUMER: &str = "consumer";
 
 impl Client {
     /// Lists the groups of all brokers in these states and of these types (empty: all), by name. Letters' case does not
@@ -98,26 +54,6 @@ impl Client {
             }
         }
         Ok(listed.into_values().collect())
-    }
-
-    /// Describes a group.
-    ///
-    /// # Errors
-    /// [`ClientError::Refused`] with the coordinator's word: GROUP_ID_NOT_FOUND when there is no such group.
-    pub fn group(&mut self, group: &str) -> Result<GroupDescription, ClientError> {
-        let what = || format!("describing group {group}");
-        let request = DescribeGroupsRequest { groups: vec![group.to_owned()], include_authorized_operations: false };
-        self.retried(|client| {
-            let coordinator = client.coordinator(group)?;
-            let answer = client.call_node(coordinator, &request)?;
-            let described = answer.groups.into_iter().next().ok_or_else(|| unmentioned(what()))?;
-            check(described.error_code, described.error_message.as_deref(), what)?;
-            if described.group_state == DEAD {
-                check(ErrorCode::GroupIdNotFound.code(), None, what)?;
-            }
-            let coordinator = client.broker(coordinator).cloned().ok_or_else(|| unmentioned(what()))?;
-            classic_description(described, coordinator)
-        })
     }
 
     /// Deletes a group and its offsets.
@@ -153,40 +89,4 @@ impl Client {
             }
         }
     }
-}
-
-fn classic_description(described: DescribedGroup, coordinator: Broker) -> Result<GroupDescription, ClientError> {
-    let is_readable = described.protocol_type == CONSUMER;
-    let members = described.members.into_iter().map(|member| classic_member(member, is_readable));
-    Ok(GroupDescription {
-        members: members.collect::<Result<_, _>>()?,
-        group: described.group_id,
-        state: described.group_state,
-        kind: "classic",
-        protocol_type: described.protocol_type,
-        assignor: described.protocol_data,
-        coordinator,
-    })
-}
-
-/// Metadata and assignment are told once the group is stable; they are empty before.
-fn classic_member(member: DescribedGroupMember, is_readable: bool) -> Result<MemberDescription, ClientError> {
-    let (mut topics, mut assignment) = (Vec::new(), Vec::new());
-    if is_readable && !member.member_metadata.is_empty() {
-        let wanted =
-            ConsumerProtocolSubscription::from_bytes(&member.member_metadata).map_err(ClientError::Protocol)?;
-        topics = wanted.topics;
-    }
-    if is_readable && !member.member_assignment.is_empty() {
-        let own = ConsumerProtocolAssignment::from_bytes(&member.member_assignment).map_err(ClientError::Protocol)?;
-        assignment = TopicPartition::from_protocol(own.assigned_partitions);
-    }
-    Ok(MemberDescription {
-        member_id: member.member_id,
-        instance_id: member.group_instance_id,
-        client_id: member.client_id,
-        host: member.client_host,
-        topics,
-        assignment,
-    })
 }

@@ -12,6 +12,7 @@ mod connection;
 mod consumer;
 mod error;
 mod group;
+mod group_description;
 mod group_offsets;
 mod groups;
 mod partitioner;
@@ -25,6 +26,7 @@ pub use connection::{Address, Connection, InFlight, RequestSender, ResponseRecei
 pub use consumer::{Consumer, Fetched, OffsetSpec, TopicPartition};
 pub use error::{ClientError, check};
 pub use group::{GroupMember, GroupOptions, Rebalance};
-pub use groups::{GroupDescription, ListedGroup, MemberDescription};
+pub use group_description::{GroupDescription, GroupEpochs, MemberDescription};
+pub use groups::ListedGroup;
 pub use partitioner::partition_for_key;
 pub use produce::{Acks, Produced, produce_request, produce_result};

@@ -28,6 +28,10 @@ struct Description {
     r#type: &'static str,
     protocol_type: Option<String>,
     assignor: Option<String>,
+    /// Of a consumer group: grows with each change of members, subscriptions or topics.
+    group_epoch: Option<i32>,
+    /// Of a consumer group: the group epoch that the target assignment was made for.
+    assignment_epoch: Option<i32>,
     coordinator: Coordinator,
     members: Vec<Member>,
 }
@@ -42,10 +46,16 @@ struct Coordinator {
 struct Member {
     member_id: String,
     instance_id: Option<String>,
+    rack_id: Option<String>,
     client_id: String,
     host: String,
     topics: Vec<String>,
+    topic_regex: Option<String>,
+    /// In a consumer group: the group epoch that it has caught up with.
+    epoch: Option<i32>,
     assignment: Vec<Assigned>,
+    /// In a consumer group: what it is to have.
+    target_assignment: Option<Vec<Assigned>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,11 +77,15 @@ impl From<MemberDescription> for Member {
     fn from(member: MemberDescription) -> Member {
         Member {
             assignment: assigned(&member.assignment),
+            target_assignment: member.target.as_deref().map(assigned),
             member_id: member.member_id,
             instance_id: member.instance_id,
+            rack_id: member.rack_id,
             client_id: member.client_id,
             host: member.host,
             topics: member.topics,
+            topic_regex: member.topic_regex,
+            epoch: member.epoch,
         }
     }
 }
@@ -85,6 +99,8 @@ impl From<GroupDescription> for Description {
             r#type: group.kind,
             protocol_type: told(group.protocol_type),
             assignor: told(group.assignor),
+            group_epoch: group.epochs.map(|epochs| epochs.group),
+            assignment_epoch: group.epochs.map(|epochs| epochs.assignment),
             coordinator,
             members: group.members.into_iter().map(Member::from).collect(),
         }
@@ -110,33 +126,50 @@ pub(super) fn run(args: &DescribeArgs) -> Result<(), CliError> {
 fn text(group: &Description) -> String {
     let coordinator = &group.coordinator;
     let mut text = format!(
-        "Group: {}\nState: {}\nType: {}\nProtocol: {}\nAssignor: {}\nCoordinator: {} (id {})\nMembers: {}\n",
+        "Group: {}\nState: {}\nType: {}\nProtocol: {}\nAssignor: {}\n",
         group.group,
         group.state,
         group.r#type,
         or_dash(group.protocol_type.as_ref()),
         or_dash(group.assignor.as_ref()),
-        coordinator.address,
-        coordinator.id,
-        group.members.len(),
     );
-    if group.members.is_empty() {
-        return text;
+    if let (Some(epoch), Some(assigned)) = (group.group_epoch, group.assignment_epoch) {
+        text.push_str(&format!("Epoch: {epoch} (assigned: {assigned})\n"));
     }
-    let mut table = Table::new(&["CLIENT", "HOST", "INSTANCE", "PARTITIONS", "ASSIGNMENT", "MEMBER"]);
+    let (address, id) = (&coordinator.address, coordinator.id);
+    text.push_str(&format!("Coordinator: {address} (id {id})\nMembers: {}\n", group.members.len()));
+    if !group.members.is_empty() {
+        text.push('\n');
+        text.push_str(&members_table(group).render());
+    }
+    text
+}
+
+/// What a classic group does not have is no column there.
+fn members_table(group: &Description) -> Table {
+    let has_epochs = group.group_epoch.is_some();
+    let epochs: &[&str] = if has_epochs { &["EPOCH", "TARGET"] } else { &[] };
+    let mut table =
+        Table::new(&[&["CLIENT", "HOST", "INSTANCE", "PARTITIONS", "ASSIGNMENT"], epochs, &["MEMBER"]].concat());
     for member in &group.members {
         let count: usize = member.assignment.iter().map(|assigned| assigned.partitions.len()).sum();
-        let shares = member.assignment.iter().map(|own| format!("{}:{}", own.topic, ranges(&own.partitions)));
-        table.row([
+        let mut cells = vec![
             member.client_id.clone(),
             member.host.clone(),
             or_dash(member.instance_id.as_ref()),
             count.to_string(),
-            or_dash(told(shares.collect::<Vec<_>>().join(" "))),
-            member.member_id.clone(),
-        ]);
+            shares(&member.assignment),
+        ];
+        if has_epochs {
+            cells.extend([or_dash(member.epoch), or_dash(member.target_assignment.as_deref().map(shares))]);
+        }
+        cells.push(member.member_id.clone());
+        table.row(cells);
     }
-    text.push('\n');
-    text.push_str(&table.render());
-    text
+    table
+}
+
+fn shares(assignment: &[Assigned]) -> String {
+    let shares = assignment.iter().map(|own| format!("{}:{}", own.topic, ranges(&own.partitions)));
+    or_dash(told(shares.collect::<Vec<_>>().join(" ")))
 }
