@@ -3,7 +3,6 @@
 //! Behaviour: Kafka 4.3's `UniformHomogeneousAssignmentBuilder`: members differ by one partition at most. Who has one
 //! more already keeps it, so that no assignment that is as balanced moves less.
 
-
 use std::collections::BTreeSet;
 
 use wire::{TopicPartitionId, Uuid};
