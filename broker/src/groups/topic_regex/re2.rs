@@ -7,6 +7,7 @@
 //! What cannot make a difference is left out: captures are groups, and the flags `m`, `s` and `U` are dropped, since a
 //! topic's name is one line of ASCII that is matched whole.
 //! Deviations: a repetition right behind flags (`a(?i)*`) is an error here; RE2/J repeats what stands before the flags.
+//! Names of Unicode's are taken in any case and with `Is` (`\p{greek}`), which RE2/J refuses.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
