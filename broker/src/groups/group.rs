@@ -77,6 +77,8 @@ pub(super) struct Group {
     /// What the members read; `None` where that cannot be known.
     pub subscribed_topics: Option<BTreeSet<String>>,
     pub offsets: Offsets,
+    /// Somebody has committed an offset, so that the group stays until retention finds it empty, even without one.
+    pub has_committed: bool,
     /// Connections on which members were heard, and which are not known to be lost.
     pub connections: BTreeSet<ConnectionId>,
     pub history: History,
@@ -104,6 +106,7 @@ impl Group {
             sync_deadline: None,
             subscribed_topics: None,
             offsets: Offsets::default(),
+            has_committed: false,
             connections: BTreeSet::new(),
             history: History::default(),
             indexed_deadline: None,

@@ -313,6 +313,7 @@ impl Groups {
                 self.get_or_create(group_id, offsets_partition);
                 let group = self.groups.get_mut(group_id).expect("it was just created");
                 group.offsets.set(topic, partition, committed);
+                group.has_committed = true;
             }
             GroupRecord::Offset { topic, partition, committed: None } => {
                 if let Some(group) = self.groups.get_mut(group_id) {
@@ -332,7 +333,7 @@ impl Groups {
 
 /// Whether a group has never been more than a refused request.
 fn is_unused(group: &Group) -> bool {
-    group.is_vacant() && group.offsets.is_empty() && group.state_timestamp.is_none() && group.generation == 0
+    group.is_vacant() && !group.has_committed && group.state_timestamp.is_none() && group.generation == 0
 }
 
 /// What a client of the coordinator is told when a write fails (`appendGroupMetadataErrorToResponseError`).
