@@ -8,14 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import full_disk, groups, kill, roundtrip, scenarios, selftest, sink, storage, tools
+from . import consumer_groups_tool, full_disk, groups, kill, roundtrip, scenarios, selftest, sink, storage, tools
 from .broker import PARTITA_COMMAND, BrokerFailed, Kafka, Partita, Remote
 from .runner import Context, Options, run_all
 
 RECORDS = 100_000
 RECORDS_QUICK = 10_000
-TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, roundtrip.matrix, tools.tests, storage.tests, kill.tests,
-         sink.tests, full_disk.tests]
+TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, roundtrip.matrix, tools.tests,
+         consumer_groups_tool.tests, storage.tests, kill.tests, sink.tests, full_disk.tests]
 
 
 def arguments():
