@@ -104,7 +104,7 @@ macro_rules! message {
             $(
                 $(#[$doc:meta])*
                 $field:ident: $type:ty
-                $([$versions:expr $(, nullable $nullable:expr)? $(, tag $tag:literal)?])?
+                $([$versions:expr $(, nullable $nullable:expr)? $(, tag $tag:expr)?])?
                 $(= $default:expr)?
             ),* $(,)?
         }
@@ -201,10 +201,10 @@ macro_rules! message {
             };
         }
     };
-    (@decode $value:ident.$field:ident, $reader:ident, $form:ident [$versions:expr, tag $tag:literal]) => {};
+    (@decode $value:ident.$field:ident, $reader:ident, $form:ident [$versions:expr, tag $tag:expr]) => {};
 
     (@decode_tagged $value:ident.$field:ident, $found:ident, $reader:ident, $form:ident
-        [$versions:expr, tag $tag:literal]
+        [$versions:expr, tag $tag:expr]
     ) => {
         if $found == $tag && $crate::message::covers($versions, $form.version) {
             $value.$field = $crate::codec::Field::decode(&mut $reader, $form)?;
@@ -228,7 +228,7 @@ macro_rules! message {
             }
         }
     };
-    (@encode $value:ident.$field:ident, $writer:ident, $form:ident [$versions:expr, tag $tag:literal]) => {};
+    (@encode $value:ident.$field:ident, $writer:ident, $form:ident [$versions:expr, tag $tag:expr]) => {};
 }
 
 pub(crate) use message;

@@ -12,6 +12,7 @@ use wire::api::{
 use super::commit::Commit;
 use super::delete::offset_delete_error;
 use super::describe::{describe_error, describe_missing};
+use super::explain::GroupFacts;
 use super::join::{Join, new_member_id};
 use super::leave::{leave_response, leaving_members, member_response};
 use super::member::NO_MEMBER;
@@ -35,6 +36,7 @@ impl Groups {
             }
             GroupRequest::OffsetFetch { request, version } => self.fetch(token, request, version),
             GroupRequest::DescribeGroups { group_id, version } => self.describe(token, group_id, version),
+            GroupRequest::Explain { group_id } => self.explain(now_ms, token, group_id),
             GroupRequest::ListGroups(request) => self.list(token, &request),
             GroupRequest::DeleteGroups { group_id } => self.delete(now_ms, token, group_id),
             GroupRequest::OffsetDelete { request, refused } => {
@@ -167,6 +169,14 @@ impl Groups {
             },
         };
         self.outbox.respond(token, response);
+    }
+
+    fn explain(&mut self, now_ms: i64, token: Token, group_id: String) {
+        let facts = self.partition_of(&group_id).map(|_| {
+            let facts = self.with_group(now_ms, &group_id, |group, turn| group.facts(turn));
+            facts.unwrap_or_else(|| GroupFacts::unknown(group_id, now_ms))
+        });
+        self.outbox.respond(token, facts);
     }
 
     fn list(&mut self, token: Token, request: &ListGroupsRequest) {

@@ -300,7 +300,7 @@ impl Group {
     /// A request was refused that named an API, a member and a generation.
     pub fn refused(&mut self, turn: &Turn<'_>, (api, member_id, given): (&'static str, &str, i32), error: ErrorCode) {
         let (at_ms, member_id, current) = (turn.now_ms, member_id.to_owned(), self.generation);
-        self.history.refused(Refused { at_ms, api, member_id, given, current, error });
+        self.history.refused(Refused { at_ms, api, member_id, given, current, error, times: 1 });
     }
 
     pub fn append(&self, turn: &mut Turn<'_>, records: Vec<GroupRecord>, then: Then) {

@@ -122,6 +122,8 @@ pub struct Refused {
     pub current: i32,
     /// What it was told.
     pub error: ErrorCode,
+    /// How often this member was told so by this API.
+    pub times: u64,
 }
 
 /// What is counted of a group, since its coordinator knows it.
@@ -195,7 +197,14 @@ impl History {
         if refused.api == "OffsetCommit" {
             self.counts.commits_fenced += 1;
         }
-        push(&mut self.refused, Refused { member_id: shortened(&refused.member_id), ..refused });
+        let mut refused = Refused { member_id: shortened(&refused.member_id), ..refused };
+        let is_same = |known: &Refused| {
+            (known.api, known.error, &known.member_id) == (refused.api, refused.error, &refused.member_id)
+        };
+        if let Some(known) = self.refused.iter().position(is_same).and_then(|index| self.refused.remove(index)) {
+            refused.times += known.times;
+        }
+        push(&mut self.refused, refused);
     }
 }
 

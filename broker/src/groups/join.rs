@@ -153,7 +153,9 @@ impl Group {
             }
             State::PreparingRebalance | State::CompletingRebalance | State::Stable => {
                 self.update_member(turn, &join, &member_id);
-                self.happened(turn, Reason::MemberRejoined, &member_id);
+                if self.state != State::PreparingRebalance {
+                    self.happened(turn, Reason::MemberRejoined, &member_id);
+                }
                 self.prepare_or_complete(turn);
             }
         }
@@ -171,7 +173,9 @@ impl Group {
         member.heard(turn.now_ms, None);
         member.connection = turn.from;
         self.connections.extend(turn.from);
-        self.history.happened(turn.now_ms, Reason::MemberJoined, Some(Who::from(&member)));
+        if self.state != State::PreparingRebalance {
+            self.history.happened(turn.now_ms, Reason::MemberJoined, Some(Who::from(&member)));
+        }
         self.add(member);
         self.prepare_or_complete(turn);
     }

@@ -28,6 +28,7 @@ mod connections;
 mod delete;
 mod describe;
 mod dispatch;
+pub mod explain;
 mod fetch;
 mod group;
 mod heartbeat;

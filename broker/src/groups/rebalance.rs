@@ -12,7 +12,7 @@ use super::outbox::{Then, Turn};
 /// When to stop waiting for members to join.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct JoinTimer {
-    deadline: i64,
+    pub deadline: i64,
     /// Of an initial rebalance: how long this wait is, and by how much it may still be extended, both in ms.
     initial: Option<(i64, i64)>,
 }

@@ -1,5 +1,6 @@
 //! What groups are asked, one group at a time, and what they answer.
 
+use wire::ErrorCode;
 use wire::api::k08_offset_commit::OffsetCommitResponseTopic;
 use wire::api::k09_offset_fetch::{OffsetFetchRequestGroup, OffsetFetchResponseGroup};
 use wire::api::k15_describe_groups::DescribedGroup;
@@ -10,6 +11,8 @@ use wire::api::{
     ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
     OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
 };
+
+use super::explain::GroupFacts;
 
 /// A request for one group, or, to list them, for all groups of this core.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +62,11 @@ pub enum GroupRequest {
         /// The request's version.
         version: i16,
     },
+    /// What is known of a group, to explain it by: see [`super::explain`].
+    Explain {
+        /// The group.
+        group_id: String,
+    },
     /// See [`ListGroupsRequest`]; answers for the groups of this core.
     ListGroups(ListGroupsRequest),
     /// One group of a DeleteGroups.
@@ -106,6 +114,8 @@ responses! {
     OffsetFetch(OffsetFetchResponseGroup),
     /// One group's part.
     DescribeGroups(DescribedGroup),
+    /// What is known of the group.
+    Explain(Result<GroupFacts, ErrorCode>),
     /// This core's part. COORDINATOR_LOAD_IN_PROGRESS while a partition is loading.
     ListGroups(ListGroupsResponse),
     /// One group's part.

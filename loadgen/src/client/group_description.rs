@@ -107,7 +107,7 @@ impl Client {
     }
 
     fn classic_group(&mut self, group: &str, coordinator: Broker) -> Result<GroupDescription, ClientError> {
-        let request = DescribeGroupsRequest { groups: vec![group.to_owned()], include_authorized_operations: false };
+        let request = DescribeGroupsRequest { groups: vec![group.to_owned()], ..Default::default() };
         let answer = self.call_node(coordinator.id, &request)?;
         let described = answer.groups.into_iter().next().ok_or_else(|| unmentioned(what(group)))?;
         check(described.error_code, described.error_message.as_deref(), || what(group))?;

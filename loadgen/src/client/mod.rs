@@ -13,6 +13,7 @@ mod consumer;
 mod error;
 mod group;
 mod group_description;
+mod group_explanation;
 mod group_offsets;
 mod groups;
 mod partitioner;

@@ -53,6 +53,11 @@ pub(crate) enum CliError {
          out) and try again. `partita group describe {group}` shows who is left"
     )]
     GroupActive { what: &'static str, group: String, members: usize, who: String },
+    /// The broker is not Partita, or too old.
+    #[error(
+        "this broker does not explain groups; `partita group describe {group}` and `partita group lag {group}` show what it tells"
+    )]
+    NotExplained { group: String },
     /// The host is not fit; the findings were printed.
     #[error("this host is not fit for the broker: {0} of the checks failed")]
     Unfit(usize),

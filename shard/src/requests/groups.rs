@@ -12,6 +12,7 @@ use broker::groups::{self, GroupRequest, GroupResponse};
 use broker::queries;
 use futures_util::future::join_all;
 use wire::TopicPartitionId;
+use wire::api::k15_describe_groups::DescribedGroup;
 use wire::api::*;
 
 use super::Context;
@@ -92,10 +93,12 @@ pub(super) async fn describe<W: World>(
     context: Rc<Context<W>>,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let (context, version) = (&context, context.version);
+    let (context, version, is_to_explain) = (&context, context.version, request.explain);
     let described = request.groups.into_iter().map(|group_id| async move {
         let request = GroupRequest::DescribeGroups { group_id: group_id.clone(), version };
-        expect!(context.ask_group(&group_id, request).await, DescribeGroups)
+        let group = expect!(context.ask_group(&group_id, request).await, DescribeGroups);
+        let findings = if is_to_explain { context.explain_group(group_id).await } else { Vec::new() };
+        DescribedGroup { findings, ..group }
     });
     DescribeGroupsResponse { groups: join_all(described).await, ..Default::default() }
 }
@@ -137,7 +140,7 @@ pub(super) async fn delete_offsets<W: World>(
 
 impl<W: World> Context<W> {
     /// Asks the coordinator of a group.
-    async fn ask_group(&self, group_id: &str, request: GroupRequest) -> GroupResponse {
+    pub(super) async fn ask_group(&self, group_id: &str, request: GroupRequest) -> GroupResponse {
         let coordinator = self.coordinator(group_id).unwrap_or(CoreId::FIRST);
         self.client.asks(coordinator);
         open(self.core.call(coordinator, Call::Group(Some(self.client.connection), Box::new(request))).await)

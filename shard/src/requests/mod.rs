@@ -2,6 +2,7 @@
 //!
 //! An API that is not listed in [`SERVED`] is not in ApiVersions, and closes the connection, as in Kafka.
 
+mod explain;
 mod fetch;
 mod groups;
 mod offsets;

@@ -1,13 +1,18 @@
 //! DescribeGroups: v0–v6.
 //! Behaviour: shows state and members of classic groups.
-//! Deviations: none.   Versions: v1 throttle; v3 authorized operations; v4 static members; v5 flexible; v6 error
-//! message, GROUP_ID_NOT_FOUND.
+//! Deviations: a client may ask to have each group explained, in a tagged field of Partita's own, and only then the
+//! response has one too. Kafka skips the field.   Versions: v1 throttle; v3 authorized operations; v4 static members;
+//! v5 flexible; v6 error message, GROUP_ID_NOT_FOUND.
 
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 
 use crate::message::{Api, message};
+
+/// The tagged field in which groups are explained, in request and response: Partita's own, out of the way of Kafka's, which
+/// count from 0.
+pub const EXPLAIN_TAG: u32 = 10_000;
 
 impl Api for DescribeGroupsRequest {
     const KEY: i16 = 15;
@@ -22,6 +27,8 @@ message! {
         groups: Vec<String>,
         /// Whether to list the operations that the client may do on each group.
         include_authorized_operations: bool [3..],
+        /// Whether to say why each group does or does not move.
+        explain: bool [5.., tag EXPLAIN_TAG],
     }
 }
 
@@ -52,6 +59,32 @@ message! {
         members: Vec<DescribedGroupMember>,
         /// Bit field of the operations that the client may do on the group; i32::MIN when not asked for.
         authorized_operations: i32 [3..] = i32::MIN,
+        /// What explains the group, the most telling first; never empty when that was asked for and the group could be.
+        findings: Vec<GroupFinding> [5.., tag EXPLAIN_TAG],
+    }
+
+    /// Something that explains why a group does or does not move.
+    pub struct GroupFinding {
+        /// What kind of thing, for programs, such as `MEMBER_NOT_REJOINED`.
+        kind: String,
+        /// Whether it keeps the group, or a part of it, from moving.
+        blocks: bool,
+        /// What has happened, for people.
+        what: String,
+        /// What that means.
+        meaning: String,
+        /// What to do about it; empty where there is nothing to do.
+        advice: String,
+        /// What it is about, for programs.
+        facts: Vec<GroupFact>,
+    }
+
+    /// One fact of a finding.
+    pub struct GroupFact {
+        /// Such as `member_id`. Times end in `_ms` and are in ms since the epoch.
+        name: String,
+        /// Its value.
+        value: String,
     }
 
     /// A member.

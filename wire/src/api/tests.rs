@@ -42,9 +42,12 @@ fn knows<Theirs: OracleMessage>(version: i16) -> bool {
     (Theirs::VERSIONS.min..=Theirs::VERSIONS.max).contains(&version)
 }
 
-/// False when the oracle has kept a tagged field that its schema does not have.
+/// False when the oracle has kept a tagged field that its schema does not have, and that is not ours.
 fn knows_all_tags(message: &impl Debug) -> bool {
-    !format!("{message:?}").replace("unknown_tagged_fields: {}", "").contains("unknown_tagged_fields")
+    let ours = format!("{}: ", k15_describe_groups::EXPLAIN_TAG);
+    let shown = format!("{message:?}");
+    let mut unknown = shown.split("unknown_tagged_fields: {").skip(1);
+    unknown.all(|rest| rest.starts_with('}') || rest.starts_with(&ours))
 }
 
 /// Ours to theirs, back, and to ourselves.

@@ -1,11 +1,36 @@
 //! Answers in one line each.
 
+use bytes::Bytes;
 use wire::ErrorCode;
+use wire::api::k15_describe_groups::GroupFinding;
+use wire::records::consumer_protocol::{ConsumerProtocolAssignment, TopicPartition};
 
 use super::super::GroupResponse;
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// What a transcript says instead of bytes: `@t-0,t-1` is a consumer's assignment.
+pub fn text(bytes: &[u8]) -> String {
+    match ConsumerProtocolAssignment::from_bytes(bytes) {
+        Ok(assignment) => {
+            let of_topic = |topic: &TopicPartition| {
+                let name = topic.topic.clone();
+                topic.partitions.iter().map(move |partition| format!("{name}-{partition}")).collect::<Vec<_>>()
+            };
+            let partitions: Vec<String> = assignment.assigned_partitions.iter().flat_map(of_topic).collect();
+            format!("@{}", partitions.join(","))
+        }
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// The bytes that a transcript means.
+pub fn bytes(text: &str) -> Bytes {
+    let Some(partitions) = text.strip_prefix('@') else { return Bytes::copy_from_slice(text.as_bytes()) };
+    let partition = |name: &str| {
+        let (topic, partition) = name.rsplit_once('-').expect("TOPIC-PARTITION");
+        TopicPartition { topic: topic.to_owned(), partitions: vec![partition.parse().expect("a partition")] }
+    };
+    let assigned_partitions = partitions.split(',').filter(|name| !name.is_empty()).map(partition).collect();
+    ConsumerProtocolAssignment { assigned_partitions, ..Default::default() }.to_bytes().into()
 }
 
 fn error(code: i16) -> &'static str {
@@ -90,6 +115,7 @@ pub fn show(response: &GroupResponse) -> String {
                 members.join(" ")
             )
         }
+        GroupResponse::Explain(facts) => format!("explained {facts:?}"),
         GroupResponse::ListGroups(list) => {
             let groups = list
                 .groups
@@ -110,6 +136,17 @@ pub fn show(response: &GroupResponse) -> String {
             format!("offset-delete {} [{partitions}]", error(delete.error_code))
         }
     }
+}
+
+/// Each finding on lines of its own; one that keeps something from moving is marked.
+pub fn show_findings(findings: &[GroupFinding]) -> String {
+    let mut lines = Vec::new();
+    for finding in findings {
+        lines.push(format!("{}{}", finding.kind, if finding.blocks { "!" } else { "" }));
+        let sentences = [&finding.what, &finding.meaning, &finding.advice];
+        lines.extend(sentences.into_iter().filter(|text| !text.is_empty()).map(|text| format!("      {text}")));
+    }
+    lines.join("\n    ")
 }
 
 fn quoted(value: &str) -> String {

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `set KEY=VALUE …` | before anything else: `delay`, `size`, `retention`, `check`, `grace` (ms; −1 for none) |
 //! | `join WHO [v= id= instance= session= rebalance= type=] PROTOCOL:METADATA …` | |
-//! | `sync WHO gen= id= [instance= type= protocol=] MEMBER:ASSIGNMENT …` | |
+//! | `sync WHO gen= id= [instance= type= protocol=] MEMBER:ASSIGNMENT …` | `@t-0,t-1` is a consumer's assignment |
 //! | `heartbeat WHO gen= id= [instance=]` | |
 //! | `leave WHO [v=] MEMBER[/INSTANCE] …` | |
 //! | `commit WHO [v= gen= id= instance= retention=] TOPIC-PARTITION:OFFSET[/METADATA] …` | |
 //! | `fetch WHO [TOPIC-PARTITION …]` | all topics without any |
 //! | `describe WHO [v=]`, `list WHO [state= kind=]`, `delete WHO` | |
+//! | `explain WHO [TOPIC-PARTITION:END[/OLD] …]` | with the ends of partitions, and how far their records are old; `gone` |
 //! | `offset-delete WHO TOPIC-PARTITION …` | |
 //! | `topic-deleted TOPIC` | |
 //! | `disconnect CONNECTION` | that of the requests with `on=CONNECTION` |
@@ -37,9 +38,10 @@ use wire::api::{
 };
 use wire::batch;
 
+use super::super::explain::{PartitionEnd, PartitionEnds, explain};
 use super::super::records::GroupRecord;
 use super::super::{ConnectionId, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
-use super::show::show;
+use super::show::{bytes, show, show_findings, text};
 
 /// One partition of the offsets topic holds all groups.
 const PARTITION: i32 = 0;
@@ -53,6 +55,8 @@ pub struct Transcript {
     member_ids: u128,
     /// The names of the connections, by number.
     connections: Vec<String>,
+    /// The ends of partitions, for the explanation that is under way.
+    ends: PartitionEnds,
     /// Writes under way, and the log of those that are durable.
     writes: Vec<(WriteId, Vec<u8>)>,
     log: Vec<u8>,
@@ -120,7 +124,7 @@ impl<'a> Arguments<'a> {
     fn pairs(&self) -> impl Iterator<Item = (String, Bytes)> + '_ {
         self.plain.iter().map(|word| {
             let (left, right) = word.split_once(':').expect("LEFT:RIGHT");
-            (expand(left), Bytes::copy_from_slice(right.as_bytes()))
+            (expand(left), bytes(right))
         })
     }
 }
@@ -156,6 +160,7 @@ impl Transcript {
             requests: Vec::new(),
             member_ids: 0,
             connections: Vec::new(),
+            ends: PartitionEnds::new(),
             writes: Vec::new(),
             log: Vec::new(),
             output: String::new(),
@@ -256,6 +261,10 @@ impl Transcript {
             "describe" => {
                 GroupRequest::DescribeGroups { group_id: arguments.group(), version: arguments.number("v", 5) }
             }
+            "explain" => {
+                self.ends = ends(arguments);
+                GroupRequest::Explain { group_id: arguments.group() }
+            }
             "list" => GroupRequest::ListGroups(ListGroupsRequest {
                 states_filter: arguments.text("state").into_iter().collect(),
                 types_filter: arguments.text("kind").into_iter().collect(),
@@ -278,7 +287,12 @@ impl Transcript {
                 GroupEffect::Respond { token, response } => {
                     let who = std::mem::take(&mut self.requests[token as usize]);
                     assert!(!who.is_empty(), "a request is answered once: {response:?}");
-                    format!("{who} <- {}", show(&response))
+                    match response {
+                        GroupResponse::Explain(Ok(facts)) => {
+                            format!("{who} <- {}", show_findings(&explain(&facts, &self.ends)))
+                        }
+                        response => format!("{who} <- {}", show(&response)),
+                    }
                 }
                 GroupEffect::Append { write_id, offsets_partition, batch } => {
                     assert_eq!(offsets_partition, PARTITION);
@@ -394,6 +408,20 @@ fn offset_delete(arguments: &Arguments<'_>) -> GroupRequest {
     GroupRequest::OffsetDelete { request, refused: Vec::new() }
 }
 
+/// `TOPIC-PARTITION:END[/OLD]`: its end, and how far its records are old.
+fn ends(arguments: &Arguments<'_>) -> PartitionEnds {
+    let number = |text: &str| text.parse::<i64>().expect("an offset");
+    let one = |rest: &str| {
+        let (end, old) = rest.split_once('/').unwrap_or((rest, rest));
+        (rest != "gone").then(|| PartitionEnd { log_start: 0, end: number(end), young_from: number(old) })
+    };
+    let mut ends = PartitionEnds::new();
+    for (topic, partitions) in arguments.partitions() {
+        ends.extend(partitions.into_iter().map(|(partition, rest)| ((topic.clone(), partition), one(rest))));
+    }
+    ends
+}
+
 /// The records of a batch, read back.
 fn show_batch(bytes: &[u8]) -> String {
     let mut shown = Vec::new();
@@ -424,7 +452,7 @@ fn show_record(record: &GroupRecord) -> String {
         GroupRecord::Metadata(None) => "none".to_owned(),
         GroupRecord::Metadata(Some(value)) => {
             let member = |member: &wire::records::consumer_offsets::MemberMetadata| {
-                format!("{}:{}", member.member_id, String::from_utf8_lossy(&member.assignment))
+                format!("{}:{}", member.member_id, text(&member.assignment))
             };
             let members: Vec<String> = value.members.iter().map(member).collect();
             format!("generation {} [{}]", value.generation, members.join(" "))

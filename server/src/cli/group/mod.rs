@@ -4,6 +4,7 @@
 
 mod delete;
 mod describe;
+mod explain;
 mod lag;
 mod list;
 mod reset;
@@ -21,6 +22,10 @@ pub(super) enum GroupCommand {
     List(list::ListArgs),
     /// Show a group's state, its coordinator, and its members with their partitions
     Describe(describe::DescribeArgs),
+    /// Say why a group does or does not move: whom it waits for, who is silent, what was refused, what to do
+    ///
+    /// Asks the group's coordinator; only Partita explains.
+    Explain(explain::ExplainArgs),
     /// Show how far a group is behind: each partition's committed offset, its end, and who holds it
     Lag(lag::LagArgs),
     /// Set a group's committed offsets: a dry run, unless --execute is given
@@ -35,6 +40,7 @@ pub(super) fn run(command: GroupCommand) -> Result<(), CliError> {
     match command {
         GroupCommand::List(args) => list::run(&args),
         GroupCommand::Describe(args) => describe::run(&args),
+        GroupCommand::Explain(args) => explain::run(&args),
         GroupCommand::Lag(args) => lag::run(&args),
         GroupCommand::Reset(args) => reset::run(&args),
         GroupCommand::Delete(args) => delete::run(&args),
