@@ -19,6 +19,8 @@ pub struct Limits {
     pub connection_idle_ms_max: i64,
     /// How often retention is applied, in ms (`log.retention.check.interval.ms`).
     pub retention_check_interval_ms: i64,
+    /// How many groups are described one by one when their counts are asked for (`metrics.groups.max`).
+    pub described_groups_max: usize,
 }
 
 impl Limits {
@@ -35,6 +37,7 @@ impl Limits {
             connections_max: config.max_connections.div_ceil(cores) as u64,
             connection_idle_ms_max: config.connections_max_idle_ms,
             retention_check_interval_ms: config.log_retention_check_interval_ms,
+            described_groups_max: config.metrics_groups_max,
         }
     }
 }

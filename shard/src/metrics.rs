@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use broker::groups::metrics::GroupsMetrics;
 use wire::api::ApiKey;
 
 /// The counts of one core, as of now.
@@ -30,6 +31,8 @@ pub struct CoreMetrics {
     pub request_bytes: u64,
     /// One entry for each partition of this core.
     pub partitions: Vec<PartitionMetrics>,
+    /// The groups that this core coordinates.
+    pub groups: GroupsMetrics,
 }
 
 /// One partition, as of now.
@@ -106,7 +109,7 @@ impl Counters {
         self.connections.get()
     }
 
-    /// All but what others know: the memory in use and the partitions.
+    /// All but what others know: the memory in use, the partitions and the groups.
     pub(crate) fn snapshot(&self) -> CoreMetrics {
         CoreMetrics {
             requests: self.requests.borrow().clone(),

@@ -59,6 +59,8 @@ pub struct BrokerConfig {
     pub log_retention_check_interval_ms: i64,
     /// Most connections.
     pub max_connections: usize,
+    /// How many groups the HTTP listener shows one by one.
+    pub metrics_groups_max: usize,
     /// host:port of the HTTP listener, if any.
     pub metrics_listen: Option<String>,
     /// This node's id.
@@ -136,6 +138,7 @@ impl BrokerConfig {
             listeners,
             log_retention_check_interval_ms: values.number("log.retention.check.interval.ms"),
             max_connections: values.number("max.connections"),
+            metrics_groups_max: values.number("metrics.groups.max"),
             metrics_listen: values.owned("metrics.listen"),
             node_id: values.number("node.id"),
             num_partitions: values.number("num.partitions"),

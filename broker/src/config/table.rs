@@ -134,6 +134,8 @@ pub static BROKER_KEYS: &[Key] = &[
         "The most connections that the broker holds; further ones are closed at once."),
     key("message.max.bytes", Int, Some("1048588"), Bytes, AtLeast(0),
         "Default of max.message.bytes."),
+    key("metrics.groups.max", Int, Some("1000"), Count, AtLeast(0),
+        "How many groups /metrics shows one by one, with each partition's lag; of the others only their number. Partita's own."),
     key("metrics.listen", String, Some("127.0.0.1:0"), Plain, Any,
         "host:port of the HTTP listener that answers /metrics and /healthz; with port 0 the kernel chooses one, empty turns it off."),
     key("min.insync.replicas", Int, Some("1"), Count, AtLeast(1),

@@ -133,6 +133,8 @@ pub struct Counts {
     pub rebalances: [u64; Reason::ALL.len()],
     /// Ms that rebalances took which are over.
     pub rebalance_ms: u64,
+    /// Ms that members waited, in all, for others to join.
+    pub join_wait_ms: u64,
     /// Members whose session was over.
     pub sessions_expired: u64,
     /// Members that were out because their connection was lost.
@@ -173,6 +175,11 @@ impl History {
             self.counts.rebalances[cause.reason as usize] += 1;
         }
         self.rebalance.get_or_insert_with(|| Rebalance { since_ms: now_ms, cause: cause.cloned() });
+    }
+
+    /// A member has waited for others to join.
+    pub fn join_waited(&mut self, ms: i64) {
+        self.counts.join_wait_ms += u64::try_from(ms).unwrap_or(0);
     }
 
     /// Everybody has an assignment, or nobody is left.

@@ -37,6 +37,7 @@ mod join;
 mod leave;
 mod load;
 mod member;
+pub mod metrics;
 mod offsets;
 mod outbox;
 mod rebalance;

@@ -155,6 +155,7 @@ impl Group {
             member.pending_sync = true;
             member.reset_heartbeat(turn.now_ms);
             if let Some(token) = member.awaiting_join.take() {
+                self.history.join_waited(turn.now_ms - member.last_heard_ms.unwrap_or(turn.now_ms));
                 turn.out.respond(token, response);
             }
         }

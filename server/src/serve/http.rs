@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use shard::metrics::CoreMetrics;
 
-use super::exposition;
+use super::{exposition, group_exposition};
 use crate::world::{Inbox, Incoming};
 
 /// How long a client may take to send its request, and then to take its answer.
@@ -21,10 +22,10 @@ const CORES_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_BYTES_MAX: usize = 8 << 10;
 
 /// Answers requests until the process ends.
-pub(super) fn spawn(listener: TcpListener, inboxes: Arc<[Inbox]>) -> io::Result<()> {
+pub(super) fn spawn(listener: TcpListener, inboxes: Arc<[Inbox]>, groups_max: usize) -> io::Result<()> {
     let serve = move || {
         for stream in listener.incoming().flatten() {
-            if let Err(error) = answer(stream, &inboxes) {
+            if let Err(error) = answer(stream, &inboxes, groups_max) {
                 tracing::debug!(%error, "a metrics client went away");
             }
         }
@@ -32,11 +33,11 @@ pub(super) fn spawn(listener: TcpListener, inboxes: Arc<[Inbox]>) -> io::Result<
     std::thread::Builder::new().name("metrics".into()).spawn(serve).map(drop)
 }
 
-fn answer(mut stream: TcpStream, inboxes: &[Inbox]) -> io::Result<()> {
+fn answer(mut stream: TcpStream, inboxes: &[Inbox], groups_max: usize) -> io::Result<()> {
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
     stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
     let (status, content_type, body) = match path(&mut stream)?.as_str() {
-        "/metrics" => match collect(inboxes) {
+        "/metrics" => match collect(inboxes).and_then(|cores| page(&cores, groups_max)) {
             Some(text) => ("200 OK", "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
             None => unhealthy(),
         },
@@ -78,13 +79,18 @@ fn path(stream: &mut TcpStream) -> io::Result<String> {
     Ok(target.unwrap_or_default().split('?').next().unwrap_or_default().to_owned())
 }
 
-/// All cores' counts as text; `None` when they do not answer in time.
-fn collect(inboxes: &[Inbox]) -> Option<String> {
+/// All cores' counts; `None` when they do not answer in time.
+fn collect(inboxes: &[Inbox]) -> Option<Vec<CoreMetrics>> {
     let (sender, receiver) = mpsc::channel();
     inboxes.first()?.push(Incoming::Metrics(sender));
-    let cores = receiver.recv_timeout(CORES_TIMEOUT).ok()?;
+    receiver.recv_timeout(CORES_TIMEOUT).ok()
+}
+
+/// The counts as text.
+fn page(cores: &[CoreMetrics], groups_max: usize) -> Option<String> {
     let mut registry = Registry::with_prefix("partita");
-    exposition::register(&mut registry, &cores);
+    exposition::register(&mut registry, cores);
+    group_exposition::register(&mut registry, cores, groups_max);
     let mut text = String::new();
     encode(&mut text, &registry).ok()?;
     Some(text)

@@ -5,6 +5,7 @@ mod core;
 mod descriptors;
 mod exposition;
 pub(crate) mod flush;
+mod group_exposition;
 mod http;
 mod listeners;
 mod lock;
@@ -82,7 +83,7 @@ pub(crate) fn serve(config: BrokerConfig) -> Result<(), ServeError> {
     hear(&is_ready)?;
     inboxes[0].push(Incoming::Accept);
     if let Some(listener) = metrics {
-        http::spawn(listener, inboxes.clone())?;
+        http::spawn(listener, inboxes.clone(), shared.config.metrics_groups_max)?;
     }
     let journal_dir = shared.config.journal_dir.as_ref().unwrap_or(&shared.config.data_dir);
     banner::print(&shared.config, &addresses, cores, FlushClass::of(Path::new(journal_dir)));

@@ -97,6 +97,7 @@ fn measure<W: World>(core: &Core<W>) -> crate::metrics::CoreMetrics {
     let mut metrics = core.counters().snapshot();
     metrics.request_bytes = core.budget().used() as u64;
     let state = core.state();
+    metrics.groups = state.groups.metrics(core.world().now_ms(), core.limits().described_groups_max);
     metrics.partitions = state
         .store
         .logs()
