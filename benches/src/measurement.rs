@@ -159,13 +159,19 @@ impl Measurement {
     }
 }
 
-impl Measurement {
-    /// Adds a reason, found outside the run itself, not to trust the figures.
+impl Validity {
+    /// Adds a reason not to trust the figures.
     pub fn suspect(&mut self, reason: String) {
-        self.validity.reasons.push(reason);
-        if self.validity.verdict == VALID {
-            self.validity.verdict = SUSPECT.to_owned();
+        self.reasons.push(reason);
+        if self.verdict == VALID {
+            self.verdict = SUSPECT.to_owned();
         }
+    }
+
+    /// Adds a reason why the load was more than the broker could take.
+    pub fn overloaded(&mut self, reason: String) {
+        self.reasons.push(reason);
+        self.verdict = OVERLOADED.to_owned();
     }
 }
 
@@ -192,7 +198,7 @@ impl LoadFigures {
 }
 
 impl Latency {
-    fn new(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn new(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
         Self {
             samples: histogram.len(),
@@ -229,24 +235,30 @@ impl Resources {
 }
 
 fn judge(load: &LoadFigures, resources: &Resources, seconds: f64) -> Validity {
+    let client_cpu_share = resources.client_cpu_seconds / seconds;
+    let mut validity = judge_machine(resources.steal_share, client_cpu_share, resources.foreign_cpu_share);
+    if let Some(offered) = load.offered_requests {
+        let share = load.acknowledged_requests as f64 / (offered as f64).max(1.0);
+        if share < ACKNOWLEDGED_SHARE_MIN {
+            validity.overloaded(format!("acknowledged {:.1} % of the offered", share * 100.0));
+        }
+    }
+    validity
+}
+
+/// What the machine did besides the run; shares are of a core, steal of the machine.
+pub(crate) fn judge_machine(steal_share: f64, client_cpu_share: f64, foreign_cpu_share: Option<f64>) -> Validity {
     let mut reasons = Vec::new();
     let mut limit = |what: &str, share: f64, most: f64| {
         if share > most {
             reasons.push(format!("{what} {:.1} %, above {:.1} %", share * 100.0, most * 100.0));
         }
     };
-    limit("steal", resources.steal_share, STEAL_SHARE_MAX);
-    limit("client CPU", resources.client_cpu_seconds / seconds, CLIENT_CPU_SHARE_MAX);
-    if let Some(share) = resources.foreign_cpu_share {
+    limit("steal", steal_share, STEAL_SHARE_MAX);
+    limit("client CPU", client_cpu_share, CLIENT_CPU_SHARE_MAX);
+    if let Some(share) = foreign_cpu_share {
         limit("foreign CPU", share, FOREIGN_CPU_SHARE_MAX);
     }
-    let mut verdict = if reasons.is_empty() { VALID } else { SUSPECT };
-    if let Some(offered) = load.offered_requests {
-        let share = load.acknowledged_requests as f64 / (offered as f64).max(1.0);
-        if share < ACKNOWLEDGED_SHARE_MIN {
-            reasons.push(format!("acknowledged {:.1} % of the offered", share * 100.0));
-            verdict = OVERLOADED;
-        }
-    }
+    let verdict = if reasons.is_empty() { VALID } else { SUSPECT };
     Validity { verdict: verdict.to_owned(), reasons }
 }

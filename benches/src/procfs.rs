@@ -45,13 +45,26 @@ fn ticks_of(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// Resident set of `pid` now, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn rss_bytes(pid: u32) -> io::Result<u64> {
+    kib_of(pid, "VmRSS:")
+}
+
 /// Largest resident set that `pid` ever had, in bytes.
 ///
 /// # Errors
 /// When there is no such process.
 pub fn rss_peak_bytes(pid: u32) -> io::Result<u64> {
+    kib_of(pid, "VmHWM:")
+}
+
+/// A field of `/proc/PID/status` that is in KiB, as bytes.
+fn kib_of(pid: u32, name: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib = field(&status, "VmHWM:").ok_or_else(|| malformed("/proc/PID/status"))?;
+    let kib = field(&status, name).ok_or_else(|| malformed("/proc/PID/status"))?;
     Ok(kib * 1024)
 }
 

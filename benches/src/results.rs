@@ -5,22 +5,28 @@
 //!     result.json  env.json  scenario.toml  broker.conf  latency.hlog  series.csv
 //! results/index.ndjson
 //! ```
-//! `results/result.schema.json` describes `result.json`; a test holds every kept one against it.
+//! `results/result.schema.json` describes `result.json`, `results/group-result.schema.json` that of runs with groups (which have no
+//! `series.csv`); a test holds every kept one against its schema.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::driver::Outcome;
 use crate::measurement::Measurement;
 
-/// Version of `result.json`.
+/// Says that a `result.json` is about produced records.
 pub const SCHEMA: u32 = 1;
+/// Says that a `result.json` is about groups.
+pub const GROUP_SCHEMA: u32 = 2;
 /// The index's name under `results/`.
 pub const INDEX: &str = "index.ndjson";
 
@@ -39,8 +45,8 @@ pub enum Durability {
 /// One run, as `result.json` holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RunResult {
-    /// [`SCHEMA`].
+pub struct RunResult<M = Measurement> {
+    /// [`SCHEMA`] or [`GROUP_SCHEMA`].
     pub schema: u32,
     /// `partita`, `floor`, `kafka`.
     pub system: String,
@@ -59,7 +65,7 @@ pub struct RunResult {
     /// The comparison that the run belongs to.
     pub comparison: Comparison,
     /// The figures.
-    pub measurement: Measurement,
+    pub measurement: M,
 }
 
 /// A run's place in a comparison of pairs.
@@ -99,7 +105,7 @@ impl Surroundings {
 }
 
 /// The folder of a run.
-pub fn folder(results: &Path, machine: &str, result: &RunResult) -> PathBuf {
+pub fn folder<M>(results: &Path, machine: &str, result: &RunResult<M>) -> PathBuf {
     let date = result.started.get(..8).unwrap_or(&result.started);
     let run = format!("{}-pair{:02}{}", result.comparison.id, result.comparison.pair, result.comparison.side);
     results.join(&result.system).join(date).join(machine).join(&result.scenario).join(run)
@@ -110,12 +116,8 @@ pub fn folder(results: &Path, machine: &str, result: &RunResult) -> PathBuf {
 /// # Errors
 /// When a file can't be written.
 pub fn write(folder: &Path, result: &RunResult, surroundings: &Surroundings, outcome: &Outcome) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join("result.json"), pretty(result)?)?;
-    fs::write(folder.join("env.json"), pretty(&surroundings.environment)?)?;
-    fs::write(folder.join("scenario.toml"), &surroundings.scenario)?;
-    fs::write(folder.join("broker.conf"), &surroundings.broker)?;
-    fs::write(folder.join("latency.hlog"), interval_log(outcome)?)?;
+    let histograms = [("response", &outcome.response), ("service", &outcome.service)];
+    write_run(folder, result, surroundings, &histograms, outcome.window)?;
     let mut series = String::from("second,acknowledged_bytes\n");
     for (second, bytes) in outcome.bytes_per_second.iter().enumerate() {
         series.push_str(&format!("{second},{bytes}\n"));
@@ -123,12 +125,31 @@ pub fn write(folder: &Path, result: &RunResult, surroundings: &Surroundings, out
     fs::write(folder.join("series.csv"), series)
 }
 
+/// Writes what every run's folder has.
+///
+/// # Errors
+/// When a file can't be written.
+pub fn write_run<M: Serialize>(
+    folder: &Path,
+    result: &RunResult<M>,
+    surroundings: &Surroundings,
+    histograms: &[(&str, &Histogram<u64>)],
+    window: Duration,
+) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("result.json"), pretty(result)?)?;
+    fs::write(folder.join("env.json"), pretty(&surroundings.environment)?)?;
+    fs::write(folder.join("scenario.toml"), &surroundings.scenario)?;
+    fs::write(folder.join("broker.conf"), &surroundings.broker)?;
+    fs::write(folder.join("latency.hlog"), interval_log(histograms, window)?)
+}
+
 fn pretty(value: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
-/// Both histograms in the format of HdrHistogram's own tools, one interval for the window.
-fn interval_log(outcome: &Outcome) -> io::Result<Vec<u8>> {
+/// Histograms of nanoseconds in the format of HdrHistogram's own tools, one interval for the window.
+fn interval_log(histograms: &[(&str, &Histogram<u64>)], window: Duration) -> io::Result<Vec<u8>> {
     const NANOSECONDS_PER_MILLISECOND: f64 = 1e6;
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
@@ -136,8 +157,8 @@ fn interval_log(outcome: &Outcome) -> io::Result<Vec<u8>> {
         .add_comment("values in nanoseconds, maxima in milliseconds")
         .with_max_value_divisor(NANOSECONDS_PER_MILLISECOND)
         .begin_log_with(&mut bytes, &mut serializer)?;
-    for (name, histogram) in [("response", &outcome.response), ("service", &outcome.service)] {
-        log.write_histogram(histogram, Duration::ZERO, outcome.window, Tag::new(name))
+    for &(name, histogram) in histograms {
+        log.write_histogram(histogram, Duration::ZERO, window, Tag::new(name))
             .map_err(|error| io::Error::other(error.to_string()))?;
     }
     Ok(bytes)
@@ -167,11 +188,23 @@ pub fn kept(results: &Path) -> io::Result<Vec<PathBuf>> {
 /// Reads one `result.json`.
 ///
 /// # Errors
-/// When it can't be read or is not of this version's shape.
-pub fn read(path: &Path) -> io::Result<RunResult> {
+/// When it can't be read or is of another shape.
+pub fn read<M: DeserializeOwned>(path: &Path) -> io::Result<RunResult<M>> {
     let text = fs::read_to_string(path)?;
     serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
 }
+
+/// What the index says of a run, and where in its measurement that is.
+const FIGURES: &[(&str, &str)] = &[
+    ("megabytes_per_second", "/throughput/megabytes_per_second"),
+    ("server_cpu_seconds_per_gigabyte", "/resources/server_cpu_seconds_per_gigabyte"),
+    ("response_p99_us", "/response/p99_us"),
+];
+const GROUP_FIGURES: &[(&str, &str)] = &[
+    ("server_cpu_share", "/resources/server_cpu_share"),
+    ("server_cpu_us_per_request", "/resources/server_cpu_us_per_request"),
+    ("server_rss_peak_bytes", "/resources/server_rss_peak_bytes"),
+];
 
 /// The index that the kept results make: one line a run, its folder first.
 ///
@@ -180,9 +213,10 @@ pub fn read(path: &Path) -> io::Result<RunResult> {
 pub fn index(results: &Path) -> io::Result<String> {
     let mut lines = Vec::new();
     for path in kept(results)? {
-        let result = read(&path)?;
+        let result = read::<Value>(&path)?;
+        let measurement = &result.measurement;
         let folder = path.parent().and_then(|folder| folder.strip_prefix(results).ok()).unwrap_or(&path);
-        let line = serde_json::json!({
+        let mut line = serde_json::json!({
             "folder": folder,
             "system": result.system,
             "version": result.version,
@@ -190,11 +224,12 @@ pub fn index(results: &Path) -> io::Result<String> {
             "durability": result.durability,
             "scenario": result.scenario,
             "scenario_hash": result.scenario_hash,
-            "megabytes_per_second": result.measurement.throughput.megabytes_per_second,
-            "server_cpu_seconds_per_gigabyte": result.measurement.resources.server_cpu_seconds_per_gigabyte,
-            "response_p99_us": result.measurement.response.p99_us,
-            "verdict": result.measurement.validity.verdict,
+            "verdict": measurement["validity"]["verdict"],
         });
+        let figures = if result.schema == GROUP_SCHEMA { GROUP_FIGURES } else { FIGURES };
+        for &(name, pointer) in figures {
+            line[name] = measurement.pointer(pointer).cloned().unwrap_or(Value::Null);
+        }
         writeln!(lines, "{line}")?;
     }
     String::from_utf8(lines).map_err(io::Error::other)

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use benches::driver::{Load, Outcome};
-use benches::measurement::Measurement;
+use benches::groups::{GroupLoad, GroupMeasurement, GroupResources, NamedLatency};
+use benches::measurement::{Latency, Measurement, Validity};
 use benches::procfs::{Machine, Process};
-use benches::results::{self, Comparison, Durability, INDEX, RunResult, SCHEMA, Surroundings};
+use benches::results::{self, Comparison, Durability, GROUP_SCHEMA, INDEX, RunResult, SCHEMA, Surroundings};
 use hdrhistogram::Histogram;
 use serde_json::Value;
 
@@ -19,7 +20,11 @@ fn folder() -> PathBuf {
 }
 
 fn schema() -> Value {
-    serde_json::from_str(&fs::read_to_string(folder().join("result.schema.json")).unwrap()).unwrap()
+    schema_of("result.schema.json")
+}
+
+fn schema_of(file: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder().join(file)).unwrap()).unwrap()
 }
 
 /// Everything in `value` that `schema` does not allow, each with its place.
@@ -127,11 +132,17 @@ fn result(rate: Option<f64>) -> RunResult {
 
 #[test]
 fn every_kept_result_follows_the_schema() {
-    let schema = schema();
+    let (produced, groups) = (schema(), schema_of("group-result.schema.json"));
     for path in results::kept(&folder()).unwrap() {
         let value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(faults(&schema, &value, ""), Vec::<String>::new(), "{}", path.display());
-        results::read(&path).unwrap();
+        let is_of_groups = value["schema"] == GROUP_SCHEMA;
+        let schema = if is_of_groups { &groups } else { &produced };
+        assert_eq!(faults(schema, &value, ""), Vec::<String>::new(), "{}", path.display());
+        if is_of_groups {
+            results::read::<GroupMeasurement>(&path).unwrap();
+        } else {
+            results::read::<Measurement>(&path).unwrap();
+        }
     }
 }
 
@@ -151,9 +162,68 @@ fn what_is_written_follows_the_schema_and_reads_back() {
         let path = run.join("result.json");
         let value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(faults(&schema(), &value, ""), Vec::<String>::new());
-        assert_eq!(serde_json::to_value(results::read(&path).unwrap()).unwrap(), value);
+        assert_eq!(serde_json::to_value(results::read::<Measurement>(&path).unwrap()).unwrap(), value);
     }
     assert_eq!(results::index(temporary.path()).unwrap().lines().count(), 1, "one folder a run");
+}
+
+fn group_result() -> RunResult<GroupMeasurement> {
+    let latency = Latency { samples: 1, p50_us: 1.0, p99_us: 1.0, p999_us: None, max_us: 1.0 };
+    let measurement = GroupMeasurement {
+        load: GroupLoad {
+            groups: 1,
+            members_per_group: 5,
+            connections: 11,
+            rate_per_second: 80.0,
+            window_seconds: 1.0,
+            offered: 1,
+            answered: 1,
+            errors: 0,
+        },
+        latencies: vec![NamedLatency { name: "classic, member killed".to_owned(), latency, points_us: vec![1.0] }],
+        resources: GroupResources {
+            server_cpu_seconds: 0.5,
+            server_cpu_share: 0.5,
+            server_cpu_us_per_request: None,
+            server_rss_bytes: 1,
+            server_rss_peak_bytes: 2,
+            disk_flushes: 0,
+            disk_written_bytes: 0,
+            client_cpu_seconds: 0.1,
+            foreign_cpu_share: 0.0,
+            steal_share: 0.0,
+        },
+        validity: Validity { verdict: "valid".to_owned(), reasons: Vec::new() },
+    };
+    let RunResult { version, revision, scenario_hash, started, comparison, durability, .. } = result(None);
+    RunResult {
+        schema: GROUP_SCHEMA,
+        system: "partita".to_owned(),
+        scenario: "step-up-6s".to_owned(),
+        version,
+        revision,
+        durability,
+        scenario_hash,
+        started,
+        comparison,
+        measurement,
+    }
+}
+
+#[test]
+fn what_is_written_of_groups_follows_its_schema_and_stands_in_the_index() {
+    let temporary = tempfile::tempdir().unwrap();
+    let result = group_result();
+    let run = results::folder(temporary.path(), "m", &result);
+    let Outcome { response, window, .. } = outcome();
+    results::write_run(&run, &result, &Surroundings::default(), &[("step-up", &response)], window).unwrap();
+    let path = run.join("result.json");
+    let value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(faults(&schema_of("group-result.schema.json"), &value, ""), Vec::<String>::new());
+    assert!(!faults(&schema(), &value, "").is_empty(), "each kind has a schema of its own");
+    assert_eq!(serde_json::to_value(results::read::<GroupMeasurement>(&path).unwrap()).unwrap(), value);
+    let index: Value = serde_json::from_str(&results::index(temporary.path()).unwrap()).unwrap();
+    assert_eq!(index["server_cpu_share"], 0.5);
 }
 
 #[test]

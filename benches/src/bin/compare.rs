@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use benches::compare::{self, Environment, Peer, Servers, Settings, catalog};
@@ -136,7 +136,7 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
         floor: run.floor,
         kafka: run.kafka,
         kafka_version: run.kafka_version,
-        revision: revision(),
+        revision: compare::revision(),
         data: run.data,
         cpu: run.server_cpu,
         partita_settings: run.partita_settings,
@@ -153,16 +153,4 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
         compare::print_report(results, &id)?;
     }
     Ok(())
-}
-
-/// The commit of the working folder's tree, with `-dirty` when sources differ from it; empty outside a repository.
-fn revision() -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-    };
-    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
-    // Keeping a result changes the index: that is no other source.
-    let changes = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)results"]);
-    if changes.is_empty() { commit } else { format!("{commit}-dirty") }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ fn slug(text: &str) -> String {
 }
 
 /// Waits for a second in which the machine was idle; after `within`, gives up and tells how busy it was.
-pub(super) fn wait_until_idle(within: Duration) -> io::Result<Option<f64>> {
+pub(crate) fn wait_until_idle(within: Duration) -> io::Result<Option<f64>> {
     const SAMPLE: Duration = Duration::from_secs(1);
     let deadline = Instant::now() + within;
     loop {
@@ -113,6 +114,18 @@ pub fn warm_page_cache(folder: &Path, bytes: u64) -> io::Result<()> {
         file.write_all(&piece)?;
     }
     Ok(())
+}
+
+/// The commit of the working folder's tree, with `-dirty` when sources differ from it; empty outside a repository.
+pub fn revision() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    };
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
+    // Keeping a result changes the index: that is no other source.
+    let changes = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)results"]);
+    if changes.is_empty() { commit } else { format!("{commit}-dirty") }
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 //! interval; every run is kept, also the suspect ones, with the reason.
 
 pub mod catalog;
-mod machine;
+pub(crate) mod machine;
 mod report;
-mod server;
+pub(crate) mod server;
 
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use self::catalog::{Side, System, Trial};
-pub use self::machine::{Environment, pin_this_thread, warm_page_cache};
+pub use self::machine::{Environment, pin_this_thread, revision, warm_page_cache};
 pub use self::report::{by_id, print as print_report};
 pub use self::server::{Peer, ServerError, Servers};
 use crate::admin::{self, AdminError};
@@ -105,7 +105,7 @@ fn measure(
     let Round { load, outcome, broker } = round(settings, servers, side)?;
     let mut measurement = Measurement::new(&load, &outcome);
     if let Some(share) = busy {
-        measurement.suspect(format!("the machine was {:.0} % busy before the run", share * 100.0));
+        measurement.validity.suspect(format!("the machine was {:.0} % busy before the run", share * 100.0));
     }
     let (version, revision) = servers.version(side.system);
     let surroundings = Surroundings { environment: environment.json(), scenario: side.scenario_toml(settings), broker };
@@ -153,7 +153,7 @@ fn round(settings: &Settings, servers: &Servers, side: &Side) -> Result<Round, C
     Ok(Round { load, outcome, broker })
 }
 
-fn now() -> String {
+pub(crate) fn now() -> String {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     results::timestamp(elapsed.as_secs() as i64)
 }

@@ -89,7 +89,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    pub(super) fn version(&self, system: System) -> (String, String) {
+    pub(crate) fn version(&self, system: System) -> (String, String) {
         match system {
             System::Kafka => (self.kafka_version.clone(), String::new()),
             System::Partita | System::Floor => (env!("CARGO_PKG_VERSION").to_owned(), self.revision.clone()),
@@ -111,7 +111,7 @@ impl Servers {
         Ok(Some(Asleep { pid: peer.pid }))
     }
 
-    pub(super) fn start(&self, system: System) -> Result<Server, ServerError> {
+    pub(crate) fn start(&self, system: System) -> Result<Server, ServerError> {
         match system {
             System::Kafka => {
                 let peer = self.kafka.clone().ok_or(ServerError::NoPeer)?;
@@ -160,12 +160,12 @@ impl Drop for Asleep {
 }
 
 /// A broker that is ready for one run.
-pub(super) enum Server {
+pub(crate) enum Server {
     Started(Started),
     Peer(Peer),
 }
 
-pub(super) struct Started {
+pub(crate) struct Started {
     child: Child,
     address: SocketAddr,
     command: String,
@@ -173,14 +173,14 @@ pub(super) struct Started {
 }
 
 impl Server {
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         match self {
             Server::Started(started) => started.address,
             Server::Peer(peer) => peer.address,
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         match self {
             Server::Started(started) => started.child.id(),
             Server::Peer(peer) => peer.pid,
@@ -188,7 +188,7 @@ impl Server {
     }
 
     /// The command line, as far as it is known.
-    pub(super) fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         match self {
             Server::Started(started) => started.command.clone(),
             Server::Peer(peer) => std::fs::read(format!("/proc/{}/cmdline", peer.pid))
@@ -198,7 +198,7 @@ impl Server {
     }
 
     /// Ends a started broker and waits for it; puts a peer back to sleep.
-    pub(super) fn stop(self) -> io::Result<()> {
+    pub(crate) fn stop(self) -> io::Result<()> {
         match self {
             Server::Started(mut started) => started.end(),
             Server::Peer(peer) => signal(peer.pid, libc::SIGSTOP),

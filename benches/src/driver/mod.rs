@@ -17,12 +17,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hdrhistogram::Histogram;
 
 use self::client::{Client, Sink};
-use self::poll::Poll;
+pub(crate) use self::poll::Poll;
 use crate::batch;
 use crate::procfs::{self, Machine, Process};
 
 /// Largest latency that a histogram holds; above, it is counted as this.
-const LATENCY_MAX: Duration = Duration::from_secs(60);
+pub(crate) const LATENCY_MAX: Duration = Duration::from_secs(60);
 /// How long a new topic may take until each partition accepts a batch.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// How long the last answers may take; also the backlog at which an open loop gives up.
@@ -108,15 +108,16 @@ pub struct Outcome {
     pub bytes_per_second: Vec<u64>,
 }
 
-struct Counters {
-    at: Instant,
-    client_cpu: Duration,
-    server: Option<Process>,
-    machine: Machine,
+/// What is read before and after a window.
+pub(crate) struct Counters {
+    pub(crate) at: Instant,
+    pub(crate) client_cpu: Duration,
+    pub(crate) server: Option<Process>,
+    pub(crate) machine: Machine,
 }
 
 impl Counters {
-    fn read(server: Option<u32>) -> io::Result<Self> {
+    pub(crate) fn read(server: Option<u32>) -> io::Result<Self> {
         Ok(Self {
             client_cpu: procfs::own_cpu(),
             server: server.map(Process::read).transpose()?,

@@ -8,12 +8,12 @@ use std::time::Duration;
 const EVENTS: usize = 256;
 
 /// A set of sockets, each known by an index.
-pub(super) struct Poll {
+pub(crate) struct Poll {
     epoll: OwnedFd,
 }
 
 impl Poll {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: the call touches no memory.
         let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         if epoll < 0 {
@@ -25,7 +25,7 @@ impl Poll {
     }
 
     /// Reports `index` whenever the socket has become readable or writable (edge-triggered).
-    pub(super) fn add(&self, socket: RawFd, index: u32) -> io::Result<()> {
+    pub(crate) fn add(&self, socket: RawFd, index: u32) -> io::Result<()> {
         let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET) as u32;
         let mut event = libc::epoll_event { events, u64: u64::from(index) };
         // SAFETY: the pointer is to a valid event; the kernel copies it.
@@ -34,7 +34,7 @@ impl Poll {
     }
 
     /// Waits at most `timeout` and fills `ready` with the indexes that have news.
-    pub(super) fn wait(&self, timeout: Duration, ready: &mut Vec<u32>) -> io::Result<()> {
+    pub(crate) fn wait(&self, timeout: Duration, ready: &mut Vec<u32>) -> io::Result<()> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
         let timeout = libc::timespec {
             tv_sec: timeout.as_secs() as libc::time_t,
