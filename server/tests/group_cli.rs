@@ -70,12 +70,7 @@ impl Member {
     /// A member that has joined, and is alone in its group.
     fn join(broker: &Broker, group: &str) -> Member {
         let mut client = Client::connect(broker.address(), "tester", PATIENCE).expect("the broker answers");
-        let options = GroupOptions {
-            group: group.into(),
-            topics: vec!["t".into()],
-            session_timeout: PATIENCE,
-            rebalance_timeout: PATIENCE,
-        };
+        let options = GroupOptions::new(group, &["t"]);
         let mut member = GroupMember::new(&mut client, options).expect("a coordinator");
         assert_eq!(member.join(&mut client).expect("it joins").len(), 2, "it has the whole topic");
         Member { client, member }

@@ -1,8 +1,8 @@
 //! Membership in a classic consumer group.
 //!
 //! Driving contract: [`GroupMember::join`] returns the member's partitions. While it reads them, the owner calls
-//! [`GroupMember::heartbeat`] at least every [`GroupMember::HEARTBEAT_INTERVAL`]; when that says [`Rebalance::Due`], it commits what
-//! it has processed and joins again. [`GroupMember::leave`] gives the partitions to the others at once.
+//! [`GroupMember::heartbeat`] at least every [`GroupOptions::heartbeat_interval`]; when that says [`Rebalance::Due`], it commits
+//! what it has processed and joins again. [`GroupMember::leave`] gives the partitions to the others at once.
 //!
 //! The assignor is Kafka's `range`, so that Java's consumers may be in the same group.
 
@@ -41,6 +41,22 @@ pub struct GroupOptions {
     pub session_timeout: Duration,
     /// How long a rebalance waits for the member.
     pub rebalance_timeout: Duration,
+    /// How often the coordinator hears of the member.
+    pub heartbeat_interval: Duration,
+}
+
+impl GroupOptions {
+    /// A group's member with the timeouts that Kafka's consumers have: sessions of 45 s, rebalances of 5 min, a heartbeat
+    /// every 3 s.
+    pub fn new(group: &str, topics: &[&str]) -> GroupOptions {
+        GroupOptions {
+            group: group.to_owned(),
+            topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            session_timeout: Duration::from_secs(45),
+            rebalance_timeout: Duration::from_secs(300),
+            heartbeat_interval: Duration::from_secs(3),
+        }
+    }
 }
 
 /// What a heartbeat says.
@@ -63,9 +79,6 @@ pub struct GroupMember {
 }
 
 impl GroupMember {
-    /// How often the coordinator wants to hear of a member, as Kafka's clients have it.
-    pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
-
     /// A member that has not joined yet.
     ///
     /// # Errors
@@ -196,7 +209,7 @@ impl GroupMember {
     /// # Errors
     /// What cannot be helped by joining again.
     pub fn heartbeat(&mut self, client: &mut Client) -> Result<Rebalance, ClientError> {
-        if self.heartbeat_at.elapsed() < Self::HEARTBEAT_INTERVAL {
+        if self.heartbeat_at.elapsed() < self.options.heartbeat_interval {
             return Ok(Rebalance::No);
         }
         self.heartbeat_at = Instant::now();

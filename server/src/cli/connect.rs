@@ -8,7 +8,7 @@ use loadgen::client::Client;
 use super::CliError;
 
 /// What brokers log of us.
-const CLIENT_ID: &str = "partita-cli";
+pub(super) const CLIENT_ID: &str = "partita-cli";
 
 #[derive(Debug, Args)]
 pub(super) struct ConnectArgs {
@@ -28,7 +28,12 @@ pub(super) struct ConnectArgs {
 
 impl ConnectArgs {
     pub(super) fn connect(&self) -> Result<Client, CliError> {
-        Ok(Client::connect(&self.bootstrap_server, CLIENT_ID, Duration::from_millis(self.request_timeout_ms))?)
+        self.connect_as(CLIENT_ID)
+    }
+
+    /// As [`ConnectArgs::connect`], by another name.
+    pub(super) fn connect_as(&self, client_id: &str) -> Result<Client, CliError> {
+        Ok(Client::connect(&self.bootstrap_server, client_id, Duration::from_millis(self.request_timeout_ms))?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `partita consume`: records go to stdout, one a line.
 //!
-//! With `--group` the partitions are shared with the group's other members, and what was printed is committed: at least every
-//! [`COMMIT_INTERVAL`], before a rebalance and at the end. A record may be printed twice after a crash, never lost.
+//! With `--group` the partitions are shared with the group's other members, and what was printed is committed: at intervals,
+//! before a rebalance and at the end. A record may be printed twice after a crash, never lost.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -16,18 +16,18 @@ use loadgen::client::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::CliError;
-use super::connect::ConnectArgs;
+use super::connect::{CLIENT_ID, ConnectArgs};
 use super::output::Format;
 use print::{Fields, print};
 
 mod print;
 
-/// How often offsets are committed, as Kafka's clients do.
-const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a fetch waits for news: the pace at which signals and timeouts are noticed.
-const MAX_WAIT_MS: i32 = 500;
+/// The most that a fetch waits for news: the pace at which signals, timeouts and rebalances are noticed.
+const MAX_WAIT: Duration = Duration::from_millis(500);
 /// The pace at which a member without partitions looks around.
 const IDLE_PAUSE: Duration = Duration::from_millis(100);
+/// How long a rebalance waits for us: printing a fetch's records takes no longer.
+const REBALANCE_TIMEOUT: Duration = Duration::from_secs(60);
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
@@ -44,6 +44,8 @@ pub(super) struct ConsumeArgs {
     /// Share the partitions with the other members of this group, and commit what was printed
     #[arg(long, value_name = "GROUP", conflicts_with = "partition")]
     group: Option<String>,
+    #[command(flatten)]
+    member: MemberArgs,
     /// Read only this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     partition: Option<i32>,
@@ -62,6 +64,40 @@ pub(super) struct ConsumeArgs {
     connect: ConnectArgs,
 }
 
+/// How to be a member of a group.
+#[derive(Debug, Args)]
+struct MemberArgs {
+    /// What this client calls itself, as `partita group describe` shows
+    #[arg(long, value_name = "NAME", default_value = CLIENT_ID)]
+    client_id: String,
+    /// How often to commit what was printed, in ms
+    #[arg(long, value_name = "MS", default_value_t = 5000, requires = "group")]
+    commit_interval_ms: u64,
+    /// How long this member may be silent before the group goes on without it, in ms
+    #[arg(long, value_name = "MS", default_value_t = 45_000, value_parser = clap::value_parser!(u64).range(1..), requires = "group")]
+    session_timeout_ms: u64,
+    /// How often to tell the group that this member lives, in ms; how soon it learns of a rebalance
+    #[arg(long, value_name = "MS", default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..), requires = "group")]
+    heartbeat_interval_ms: u64,
+}
+
+impl MemberArgs {
+    fn options(&self, group: &str, topic: &str) -> GroupOptions {
+        GroupOptions {
+            session_timeout: Duration::from_millis(self.session_timeout_ms),
+            heartbeat_interval: Duration::from_millis(self.heartbeat_interval_ms),
+            rebalance_timeout: REBALANCE_TIMEOUT,
+            ..GroupOptions::new(group, &[topic])
+        }
+    }
+
+    /// How long a fetch may wait, in ms.
+    fn max_wait_ms(&self) -> i32 {
+        let wait = MAX_WAIT.min(Duration::from_millis(self.heartbeat_interval_ms));
+        wait.as_millis() as i32
+    }
+}
+
 pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -70,7 +106,7 @@ pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
             .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
             .map_err(CliError::Input)?;
     }
-    let client = args.connect.connect()?;
+    let client = args.connect.connect_as(&args.member.client_id)?;
     let session = Session {
         client,
         topic: args.name.as_deref().or(args.topic.as_deref()).unwrap_or_default(),
@@ -125,7 +161,7 @@ impl Session<'_> {
             return Err(CliError::Usage(format!("--partition: {} has only the partitions 0 to {last}", topic.name)));
         }
         let positions = self.client.offsets(&partitions, self.reset())?;
-        let mut consumer = Consumer::new(positions, self.reset(), MAX_WAIT_MS);
+        let mut consumer = Consumer::new(positions, self.reset(), self.args.member.max_wait_ms());
         while !self.is_over() {
             self.poll(&mut consumer)?;
         }
@@ -164,12 +200,7 @@ impl Session<'_> {
 
     fn run_member(&mut self, group: &str) -> Result<(), CliError> {
         self.client.topic(self.topic, false)?;
-        let options = GroupOptions {
-            group: group.to_owned(),
-            topics: vec![self.topic.to_owned()],
-            session_timeout: Duration::from_secs(45),
-            rebalance_timeout: Duration::from_secs(60),
-        };
+        let options = self.args.member.options(group, self.topic);
         let mut member = GroupMember::new(&mut self.client, options)?;
         let ended = self.consume_as(&mut member);
         let left = member.leave(&mut self.client);
@@ -184,7 +215,7 @@ impl Session<'_> {
             let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
             eprintln!("Assigned: {}.", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
             let positions = self.start_positions(member, &partitions)?;
-            let mut consumer = Consumer::new(positions.clone(), self.reset(), MAX_WAIT_MS);
+            let mut consumer = Consumer::new(positions.clone(), self.reset(), self.args.member.max_wait_ms());
             let mut committed = positions;
             let mut committed_at = Instant::now();
             let mut rebalance = Rebalance::No;
@@ -195,7 +226,7 @@ impl Session<'_> {
                     self.poll(&mut consumer)?;
                 }
                 rebalance = member.heartbeat(&mut self.client)?;
-                if committed_at.elapsed() >= COMMIT_INTERVAL {
+                if committed_at.elapsed() >= Duration::from_millis(self.args.member.commit_interval_ms) {
                     self.commit(member, &consumer, &mut committed)?;
                     committed_at = Instant::now();
                 }

@@ -19,6 +19,8 @@ fn a_topic_is_named_either_way_and_exactly_once() {
         .expect("as Kafka's tool");
     parse("partita topic create demo_1 --partitions 2").expect("positional");
     parse("partita consume --topic t --from-beginning --group g --max-messages 3").expect("as Kafka's tool");
+    parse("partita consume t --group g --client-id c --commit-interval-ms 100 --heartbeat-interval-ms 500")
+        .expect("a member");
     parse("partita produce t --acks all --compression zstd --header a=b --key-separator :").expect("positional");
     for line in [
         "partita topic create --partitions 2",
@@ -26,6 +28,7 @@ fn a_topic_is_named_either_way_and_exactly_once() {
         "partita produce",
         "partita consume a --topic b",
         "partita consume a --group g --partition 1",
+        "partita consume a --commit-interval-ms 100",
         "partita topic create a --partitions 0",
         "partita topic create a --config novalue",
         "partita produce a --acks 2",
