@@ -8,13 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import consumer_groups_tool, full_disk, groups, kill, roundtrip, scenarios, selftest, sink, storage, tools
+from . import (consumer_groups_tool, full_disk, groups, kill, memberships, roundtrip, scenarios, selftest, sink, storage,
+               tools)
 from .broker import PARTITA_COMMAND, BrokerFailed, Kafka, Partita, Remote
+from .members import Pool
 from .runner import Context, Options, run_all
+from .stage import KAFKA_SETTINGS, PARTITA_SETTINGS
 
 RECORDS = 100_000
 RECORDS_QUICK = 10_000
-TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, roundtrip.matrix, tools.tests,
+TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, memberships.tests, roundtrip.matrix, tools.tests,
          consumer_groups_tool.tests, storage.tests, kill.tests, sink.tests, full_disk.tests]
 
 
@@ -64,13 +67,16 @@ def main():
     make_broker = broker_maker(args)
     print(f"seed {args.seed}, logs in {home}", flush=True)
     broker = None
+    hosts = Pool(home)
     try:
-        broker = make_broker(home / "broker").start() if make_broker else Remote(args.bootstrap)
-        status = run_all(tests, Context(options, broker, make_broker, home))
+        settings = KAFKA_SETTINGS if args.kafka else PARTITA_SETTINGS
+        broker = make_broker(home / "broker", settings).start() if make_broker else Remote(args.bootstrap)
+        status = run_all(tests, Context(options, broker, make_broker, home, hosts))
     except BrokerFailed as error:
         print(f"FAIL start: {error}\n0 passed, 1 failed, 0 skipped", flush=True)
         return 1
     finally:
+        hosts.end()
         if broker is not None and broker.owned:
             broker.remove()
     if status == 0 and not args.keep:

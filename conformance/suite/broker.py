@@ -34,15 +34,23 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def answers(host, port):
-    """Whether something there answers an ApiVersions v0 request."""
+def api_keys(host, port):
+    """What something there says to ApiVersions v0: the keys that it serves, none when it does not answer."""
     try:
         with socket.create_connection((host, port), timeout=2) as connection:
             connection.sendall(struct.pack(">ihhih", 10, 18, 0, 1, -1))
-            head = connection.recv(8, socket.MSG_WAITALL)
-            return len(head) == 8 and head[4:] == b"\0\0\0\1"
-    except OSError:
-        return False
+            head = connection.recv(14, socket.MSG_WAITALL)
+            length, correlation, _error, count = struct.unpack(">iihi", head)
+            if correlation != 1:
+                return []
+            table = connection.recv(length - 10, socket.MSG_WAITALL)
+            return [struct.unpack_from(">h", table, 6 * i)[0] for i in range(count)]
+    except (OSError, struct.error):
+        return []
+
+
+def answers(host, port):
+    return bool(api_keys(host, port))
 
 
 class Remote:
@@ -107,6 +115,8 @@ class Owned:
 
     def check(self):
         """Raises when the process has ended."""
+        if self.process is None:
+            raise BrokerFailed(f"the broker has ended: {self.log}")
         status = self.process.poll()
         if status is not None:
             self.process = None

@@ -4,12 +4,16 @@ A test is a function that takes a `Context` and raises when it fails; `Skip` say
 counted and printed, never silent.
 """
 
+import itertools
 import shlex
 import subprocess
 import sys
+import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from . import dataset
@@ -17,6 +21,9 @@ from .broker import BrokerFailed
 
 COMMAND_SECONDS_MAX = 180
 OUTPUT_SHOWN = 2000
+PARALLEL_TESTS = 4
+
+reviving = threading.Lock()
 
 
 class Skip(Exception):
@@ -31,6 +38,7 @@ class Failed(Exception):
 class Test:
     name: str
     run: object  # called with the context
+    parallel: bool = False  # beside its neighbours that are so too: it mostly waits
 
 
 @dataclass
@@ -51,6 +59,7 @@ class Context:
     broker: object
     make_broker: object  # (home, settings=(), data=None) -> a new Owned broker, not started; None when only --bootstrap is given
     home: Path
+    hosts: object  # members.Pool
     name: str = ""
     _datasets: dict = field(default_factory=dict)
     _serial: int = 0
@@ -120,26 +129,13 @@ class Context:
 
 
 def run_all(tests, context):
-    """Runs the tests in order; returns the process's exit status."""
+    """Runs the tests in order, neighbours that are parallel side by side; returns the process's exit status."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for test in tests:
-        context.name = test.name
-        started = time.monotonic()
-        try:
-            test.run(context)
-            context.broker.check()
-        except Skip as reason:
-            counts["skipped"] += 1
-            print(f"skip {test.name}: {reason}", flush=True)
-            continue
-        except Exception as error:  # whatever went wrong, it is this test's failure and not the suite's end
-            counts["failed"] += 1
-            context.say(traceback.format_exc())
-            print(f"FAIL {test.name} ({time.monotonic() - started:.1f} s): {str(error)[:300]}\n     {context.log}", flush=True)
-            revive(context.broker)
-            continue
-        counts["passed"] += 1
-        print(f"ok {test.name} ({time.monotonic() - started:.1f} s)", flush=True)
+    with ThreadPoolExecutor(PARALLEL_TESTS) as threads:
+        for parallel, neighbours in itertools.groupby(tests, key=lambda test: test.parallel):
+            run = partial(run_one, context)
+            for verdict in threads.map(run, neighbours) if parallel else map(run, neighbours):
+                counts[verdict] += 1
     try:
         context.broker.stop()
     except BrokerFailed as error:
@@ -152,10 +148,34 @@ def run_all(tests, context):
     return 1 if counts["failed"] else 0
 
 
+def run_one(shared, test):
+    """Runs one test, says how it went, and returns that as a key of the counts."""
+    context = replace(shared, name=test.name)
+    started = time.monotonic()
+    try:
+        test.run(context)
+        context.broker.check()
+    except Skip as reason:
+        print(f"skip {test.name}: {reason}", flush=True)
+        return "skipped"
+    except Exception as error:  # whatever went wrong, it is this test's failure and not the suite's end
+        context.say(traceback.format_exc())
+        print(f"FAIL {test.name} ({time.monotonic() - started:.1f} s): {str(error)[:300]}\n     {context.log}", flush=True)
+        revive(context.broker)
+        return "failed"
+    print(f"ok {test.name} ({time.monotonic() - started:.1f} s)", flush=True)
+    return "passed"
+
+
 def revive(broker):
     """The shared broker again, if the failed test was its end, so that the tests after it say something."""
     if not broker.owned:
         return
+    with reviving:
+        start_again(broker)
+
+
+def start_again(broker):
     try:
         if broker.process is not None:
             broker.check()

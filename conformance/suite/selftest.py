@@ -1,6 +1,6 @@
 """The checks can fail: each anomaly, put into a history by hand, must be found. Needs no broker."""
 
-from . import dataset, kill, sink
+from . import dataset, judge, kill, sink
 from .runner import Failed, Test
 
 STARTED_MS = 1_000
@@ -110,7 +110,65 @@ def table(context):
         must_raise(context, Failed, what, lambda change=change: check(change))
 
 
+
+def verdict(context):
+    """Tampers with what two members of a group did: the first has both partitions and commits, the second takes one over."""
+
+    def event(at, member, name, **fields):
+        return {"at": at, "member": member, "event": name, **fields}
+
+    def record(at, member, partition, offset):
+        return event(at, member, "record", topic="t", partition=partition, offset=offset, value=f"{partition}:{offset}")
+
+    both, one = [["t", 0], ["t", 1]], [["t", 1]]
+    faithful = [event(0, "a", "assigned", partitions=both),
+                *[record(1 + offset, "a", partition, offset) for offset in range(4) for partition in range(2)],
+                event(10, "a", "committed", offsets=[["t", 0, 4], ["t", 1, 4]]), event(11, "a", "revoked", partitions=one),
+                event(12, "b", "assigned", partitions=one), record(13, "b", 1, 4), record(14, "b", 1, 5), record(15, "a", 0, 4),
+                event(16, "b", "committed", offsets=[["t", 1, 6]])]
+
+    def check(change):
+        events = [dict(found) for found in faithful]
+        change(events)
+        judge.judge(events, {("t", 0): 5, ("t", 1): 6})
+
+    def uncommitted(events):
+        """Read by a member that was killed, and again by the next: as it should be."""
+        events[9]["offsets"] = [["t", 1, 2]]
+        events[10] = event(11, "a", "killed")
+        events[12:] = [record(13 + offset, "b", 1, offset) for offset in range(2, 6)]
+        events += [event(20, "c", "assigned", partitions=[["t", 0]]), *[record(21 + offset, "c", 0, offset) for offset in range(5)]]
+
+    def stale(events):
+        """A frozen member goes on as if nothing had happened until it hears: that is nobody's fault."""
+        events[10] = event(11, "a", "frozen")
+        events[14] = record(17, "a", 1, 4)
+        events += [event(18, "a", "committed", offsets=[["t", 1, 5]]), event(19, "a", "lost", partitions=both),
+                   event(20, "b", "assigned", partitions=[["t", 0]]), record(21, "b", 0, 4)]
+
+    for change in (lambda events: None, uncommitted, stale):
+        check(change)
+    changes = {
+        "two owners": lambda events: events[10].update(at=13),
+        "assigned to its owner": lambda events: events[11].update(member="a", partitions=[["t", 0]]),
+        "revoked from whom it is not": lambda events: events[10].update(member="b"),
+        "a record of another's partition": lambda events: events[14].update(member="b"),
+        "a record left out": lambda events: events.pop(3),
+        "a record twice": lambda events: events.insert(3, record(2, "a", 0, 0)),
+        "the last record missing": lambda events: events.pop(13),
+        "a successor that begins too early": lambda events: events.insert(12, record(12.5, "b", 1, 3)),
+        "a successor that begins too late": lambda events: events.pop(12),
+        "begun before what was committed": lambda events: (events[10].update(event="lost"),
+                                                            events.insert(12, record(12.5, "b", 1, 3))),
+        "a commit that goes back": lambda events: events[15].update(offsets=[["t", 1, 3]]),
+        "another value": lambda events: events[12].update(value="1:3"),
+    }
+    for what, change in changes.items():
+        must_raise(context, judge.Misjudged, what, lambda change=change: check(change))
+
+
 def tests():
     yield Test("self/compare", compare)
     yield Test("self/kill-history", verify)
     yield Test("self/sink-table", table)
+    yield Test("self/group-verdict", verdict)

@@ -6,6 +6,8 @@
 //	consume TOPIC COUNT OUT                 every partition, without a group, from the beginning
 //	group TOPIC GROUP COUNT OUT leave|die   reads COUNT records, commits them, then closes or is gone without a word
 //	admin TOPIC                             the admin scenario (admin.go)
+//	members                                 hosts group members, commands on standard input (members.go)
+//	operator                                topics, records, groups' offsets, orders on standard input (operator.go)
 //
 // The files' form is described in suite/dataset.py.
 package main
@@ -39,6 +41,12 @@ func main() {
 }
 
 func run(bootstrap, verb string, args []string) error {
+	switch verb {
+	case "members":
+		return members(bootstrap)
+	case "operator":
+		return operator(context.Background(), bootstrap)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	switch verb {

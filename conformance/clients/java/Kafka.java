@@ -33,12 +33,12 @@ record Kafka(String bootstrap) {
         return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /** A consumer that commits only when told to. */
+    /** A consumer that commits only when told to, but for `pairs`. */
     KafkaConsumer<byte[], byte[]> consumer(String... pairs) {
         Properties properties = properties(pairs);
         properties.putIfAbsent("auto.offset.reset", "earliest");
         properties.put("bootstrap.servers", bootstrap);
-        properties.put("enable.auto.commit", "false");
+        properties.putIfAbsent("enable.auto.commit", "false");
         return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 

@@ -6,6 +6,7 @@
 //   consume TOPIC COUNT OUT                 in a group of its own, kafkajs has no other way
 //   group TOPIC GROUP COUNT OUT leave|die   reads COUNT records, commits them, then leaves or is gone without a word
 //   admin TOPIC                             the admin scenario (admin.js)
+//   members                                 hosts group members, commands on standard input (members.js)
 //
 // The files' form is described in suite/dataset.py.
 'use strict'
@@ -16,6 +17,7 @@ const lz4 = require('lz4-napi')
 const snappy = require('snappy')
 const zstd = require('@mongodb-js/zstd')
 const { admin: scenario } = require('./admin')
+const { members } = require('./members')
 
 const PATIENCE_MS = 60_000
 const BATCH_RECORDS = 1000
@@ -172,7 +174,7 @@ async function group(kafka, topic, groupId, count, path, end) {
 async function main() {
   const [bootstrap, verb, ...args] = process.argv.slice(2)
   const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.ERROR })
-  const verbs = { create, delete: remove, produce, consume, group, admin: (kafka, topic) => scenario(kafka, topic, withAdmin) }
+  const verbs = { create, delete: remove, produce, consume, group, members, admin: (kafka, topic) => scenario(kafka, topic, withAdmin) }
   await verbs[verb](kafka, ...args)
 }
 

@@ -6,6 +6,7 @@
     consume TOPIC COUNT OUT                 every partition, assigned by hand, from the beginning
     group TOPIC GROUP COUNT OUT leave|die   reads COUNT records, commits them, then closes or is gone without a word
     admin TOPIC                             the admin scenario (admin.py)
+    members                                 hosts group members, commands on standard input (members.py)
 
 The files' form is described in suite/dataset.py.
 """
@@ -18,6 +19,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 import admin as scenario
+from kafka_python_member import KafkaPythonMember
+from members import host
 
 PATIENCE_SECONDS = 60
 POLL_MS = 100
@@ -113,7 +116,8 @@ def group(bootstrap, topic, name, count, path, end):
 
 def main():
     bootstrap, verb, *args = sys.argv[1:]
-    verbs = {"create": create, "delete": delete, "produce": produce, "consume": consume, "group": group, "admin": scenario.admin}
+    verbs = {"create": create, "delete": delete, "produce": produce, "consume": consume, "group": group, "admin": scenario.admin,
+             "members": lambda bootstrap: host(bootstrap, KafkaPythonMember)}
     verbs[verb](bootstrap, *args)
 
 
