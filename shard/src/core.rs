@@ -109,10 +109,12 @@ impl<W: World> State<W> {
             // The setting counts when the topic is created; from then on the topic does.
             group_config.offsets_partitions = topic.partitions.len() as i32;
         }
+        let mut groups = Groups::new(group_config);
+        groups.set_image(catalog.image.clone());
         State {
             store,
             partitions: Partitions::new(catalog.config.producer_id_expiration_ms),
-            groups: Groups::new(group_config),
+            groups,
             controller: None,
             changes: VecDeque::new(),
             waiters: Waiters::default(),

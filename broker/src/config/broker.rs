@@ -6,6 +6,7 @@ use super::ConfigError;
 use super::key::{Key, parse_boolean, parse_list};
 use super::listener::Listener;
 use super::table::{broker_key, nearest_broker_key};
+use crate::groups::assignor::Assignor;
 
 /// How far compressed batches are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,14 @@ pub struct BrokerConfig {
     pub fetch_max_bytes: usize,
     /// How long a member whose connection is lost may be late, in ms; none to wait for its session timeout.
     pub group_disconnect_grace_ms: Option<i64>,
+    /// The assignors that members of groups of the new protocol may ask for, the default first.
+    pub group_consumer_assignors: &'static [Assignor],
+    /// How often members of groups of the new protocol send heartbeats, in ms.
+    pub group_consumer_heartbeat_interval_ms: i32,
+    /// Most members of a group of the new protocol.
+    pub group_consumer_max_size: usize,
+    /// How long a member of a group of the new protocol may be silent, in ms.
+    pub group_consumer_session_timeout_ms: i32,
     /// How long an empty group waits for members, in ms.
     pub group_initial_rebalance_delay_ms: i64,
     /// Longest session timeout, in ms.
@@ -129,6 +138,10 @@ impl BrokerConfig {
             default_replication_factor: values.number("default.replication.factor"),
             fetch_max_bytes: values.number("fetch.max.bytes"),
             group_disconnect_grace_ms: Some(values.number("group.disconnect.grace.ms")).filter(|&ms: &i64| ms >= 0),
+            group_consumer_assignors: values.assignors(),
+            group_consumer_heartbeat_interval_ms: values.number("group.consumer.heartbeat.interval.ms"),
+            group_consumer_max_size: values.number("group.consumer.max.size"),
+            group_consumer_session_timeout_ms: values.number("group.consumer.session.timeout.ms"),
             group_initial_rebalance_delay_ms: values.number("group.initial.rebalance.delay.ms"),
             group_max_session_timeout_ms: values.number("group.max.session.timeout.ms"),
             group_max_size: values.number("group.max.size"),
@@ -194,6 +207,12 @@ impl BrokerConfig {
             let value = self.group_min_session_timeout_ms.to_string();
             let reason = "the shortest may not be longer than the longest";
             return contradiction("group.min.session.timeout.ms", value, "group.max.session.timeout.ms", reason);
+        }
+        if self.group_consumer_heartbeat_interval_ms >= self.group_consumer_session_timeout_ms {
+            let value = self.group_consumer_heartbeat_interval_ms.to_string();
+            let reason = "a member needs time for more than one heartbeat";
+            let other = "group.consumer.session.timeout.ms";
+            return contradiction("group.consumer.heartbeat.interval.ms", value, other, reason);
         }
         if self.queued_max_request_bytes < self.socket_request_max_bytes {
             let value = self.queued_max_request_bytes.to_string();
@@ -262,6 +281,12 @@ impl Values<'_> {
             .and_then(|text| text.parse::<i64>().ok())
             .and_then(|number| N::try_from(number).ok())
             .unwrap_or_else(|| panic!("{name} is a number with a default, and its range fits its field"))
+    }
+
+    fn assignors(&self) -> &'static [Assignor] {
+        let names = self.text("group.consumer.assignors").unwrap_or_default();
+        let assignors: Vec<Assignor> = parse_list(names).filter_map(Assignor::named).collect();
+        Assignor::in_order(&assignors)
     }
 
     fn listeners(&self, name: &'static str) -> Result<Vec<Listener>, ConfigError> {

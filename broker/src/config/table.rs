@@ -21,6 +21,7 @@ const COMPRESSION_TYPES: Range =
 const TIMESTAMP_TYPES: Range =
     Range::OneOf { valid: &["CreateTime", "LogAppendTime"], supported: &["CreateTime", "LogAppendTime"] };
 const BATCH_VALIDATIONS: Range = Range::OneOf { valid: &["header", "full"], supported: &["header", "full"] };
+const ASSIGNORS: Range = Range::OneOf { valid: &["uniform", "range"], supported: &["uniform", "range"] };
 const LONG_MAX: &str = "9223372036854775807";
 const INT_MAX: &str = "2147483647";
 
@@ -84,6 +85,14 @@ pub static BROKER_KEYS: &[Key] = &[
         "Replicas of a topic whose creator leaves it to the broker."),
     key("fetch.max.bytes", Int, Some("57671680"), Bytes, AtLeast(1024),
         "The most that one fetch answers with; a single larger batch still goes out whole."),
+    key("group.consumer.assignors", List, Some("uniform,range"), Plain, ASSIGNORS,
+        "The assignors that members of groups of the new protocol may ask for; the first where they ask for none."),
+    key("group.consumer.heartbeat.interval.ms", Int, Some("5000"), Milliseconds, AtLeast(1),
+        "How often members of groups of the new protocol are told to send heartbeats."),
+    key("group.consumer.max.size", Int, Some(INT_MAX), Count, AtLeast(1),
+        "Most members of a group of the new protocol."),
+    key("group.consumer.session.timeout.ms", Int, Some("45000"), Milliseconds, AtLeast(1),
+        "How long a member of a group of the new protocol may be silent."),
     key("group.disconnect.grace.ms", Int, Some("3000"), Milliseconds, AtLeast(-1),
         "How long a group member whose connection is lost may be late with its next heartbeat before it is out; -1 waits for its session timeout, as Kafka does. Not for static members. Partita's own."),
     key("group.initial.rebalance.delay.ms", Int, Some("3000"), Milliseconds, AtLeast(0),

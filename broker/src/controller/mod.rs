@@ -43,6 +43,27 @@ pub use producer_ids::{PRODUCER_ID_BLOCK, ProducerIdBlock};
 pub const METADATA_VERSION: &str = "metadata.version";
 /// Its level: that of Kafka 4.3.
 pub const METADATA_VERSION_LEVEL: i16 = 30;
+/// The feature by whose level 1 clients know that there are groups of the new protocol (KIP-848).
+pub const GROUP_VERSION: &str = "group.version";
+/// Its level.
+pub const GROUP_VERSION_LEVEL: i16 = 1;
+
+/// A feature, and the levels that this node can act by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feature {
+    /// Its name.
+    pub name: &'static str,
+    /// The lowest level.
+    pub min_level: i16,
+    /// The highest level, which the controller finalizes where there is none yet.
+    pub max_level: i16,
+}
+
+/// The features that this node knows, the first one first on disk.
+pub const FEATURES: &[Feature] = &[
+    Feature { name: METADATA_VERSION, min_level: METADATA_VERSION_LEVEL, max_level: METADATA_VERSION_LEVEL },
+    Feature { name: GROUP_VERSION, min_level: 0, max_level: GROUP_VERSION_LEVEL },
+];
 
 /// Who this node is, by its data folder and its listeners.
 #[derive(Debug, Clone)]
@@ -159,17 +180,17 @@ impl Controller {
         &self.catalog
     }
 
-    /// Registers this node under a new controller epoch, and on a first start lays down the cluster's features.
+    /// Registers this node under a new controller epoch, and lays down the levels of the features that have none yet.
     /// [`ControllerEffect::Started`] follows. `random` names the process.
     pub fn start(&mut self, now_ms: i64, random: u128) {
         assert_eq!(self.epoch, 0, "a controller starts once");
         let image = &self.catalog.image;
         self.epoch = image.leader_epoch() + 1;
-        let mut records: Vec<MetadataRecord> = Vec::new();
-        if image.features().next().is_none() {
-            let level = FeatureLevelRecord { name: METADATA_VERSION.into(), feature_level: METADATA_VERSION_LEVEL };
-            records.push(level.into());
-        }
+        let is_missing = |feature: &&Feature| image.features().all(|(name, _)| name != feature.name);
+        let level =
+            |feature: &Feature| FeatureLevelRecord { name: feature.name.into(), feature_level: feature.max_level };
+        let missing = FEATURES.iter().filter(is_missing);
+        let mut records: Vec<MetadataRecord> = missing.map(|feature| level(feature).into()).collect();
         let offset = image.last_offset() + 1 + records.len() as i64;
         records.push(self.registration(offset, Uuid::from_u128(random)).into());
         let write_id = self.append(now_ms, records);
@@ -183,16 +204,17 @@ impl Controller {
             port: endpoint.port,
             security_protocol: 0,
         });
+        let features = FEATURES.iter().map(|feature| BrokerFeature {
+            name: feature.name.into(),
+            min_supported_version: feature.min_level,
+            max_supported_version: feature.max_level,
+        });
         RegisterBrokerRecord {
             broker_id: self.catalog.node_id(),
             incarnation_id,
             broker_epoch,
             end_points: end_points.collect(),
-            features: vec![BrokerFeature {
-                name: METADATA_VERSION.into(),
-                min_supported_version: METADATA_VERSION_LEVEL,
-                max_supported_version: METADATA_VERSION_LEVEL,
-            }],
+            features: features.collect(),
             rack: self.catalog.config.broker_rack.clone(),
             // Nobody but this process could fence it, so it enters unfenced.
             fenced: false,

@@ -164,12 +164,13 @@ fn said(results: &[(i16, String)]) -> Vec<(i16, &str)> {
 fn the_first_start_lays_down_features_and_registers_the_broker() {
     let driver = Driver::new();
     let image = driver.image();
-    assert_eq!(image.features().collect::<Vec<_>>(), [(METADATA_VERSION, METADATA_VERSION_LEVEL)]);
+    let levels = [(GROUP_VERSION, GROUP_VERSION_LEVEL), (METADATA_VERSION, METADATA_VERSION_LEVEL)];
+    assert_eq!(image.features().collect::<Vec<_>>(), levels);
     let broker = image.broker(NODE).expect("registered");
-    assert_eq!((broker.epoch, broker.fenced, broker.endpoints[0].port), (1, false, 9092));
+    assert_eq!((broker.epoch, broker.fenced, broker.endpoints[0].port), (2, false, 9092));
     assert_eq!(image.leader_epoch(), 1);
     let again = Driver::restarted(driver.log);
-    assert_eq!(again.image().broker(NODE).map(|broker| broker.epoch), Some(2), "each start registers anew");
+    assert_eq!(again.image().broker(NODE).map(|broker| broker.epoch), Some(3), "each start registers anew");
     assert_eq!(again.image().leader_epoch(), 2);
 }
 

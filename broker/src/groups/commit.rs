@@ -10,7 +10,8 @@ use wire::api::k08_offset_commit::{
 };
 use wire::api::{OffsetCommitRequest, OffsetCommitResponse};
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
+use super::group_type::Group;
 use super::member::NO_MEMBER;
 use super::offsets::CommittedOffset;
 use super::outbox::{Answer, Then, Turn};
@@ -72,16 +73,12 @@ impl Group {
     /// Persists the offsets that are in order; a group that is not there yet commits as an empty one.
     pub fn commit(&mut self, turn: &mut Turn<'_>, commit: Commit) {
         let token = commit.token;
-        if let Err(error) = self.validate_commit(&commit.request) {
-            let request = &commit.request;
-            let given = ("OffsetCommit", request.member_id.as_str(), request.generation_id_or_member_epoch);
-            self.refused(turn, given, error);
+        let admitted = match self {
+            Group::Classic(group) => group.admit_commit(turn, &commit.request),
+            Group::Consumer(group) => group.admit_commit(turn, &commit.request, commit.version),
+        };
+        if let Err(error) = admitted {
             return turn.out.respond(token, commit.refuse(error));
-        }
-        self.history.counts.commits += 1;
-        self.heard(turn, &commit.request.member_id);
-        if matches!(self.state, State::Stable | State::PreparingRebalance) {
-            self.reset_heartbeat(turn.now_ms, &commit.request.member_id);
         }
         let metadata_bytes_max = turn.config.offset_metadata_bytes_max;
         let error_of = |partition: &OffsetCommitRequestPartition| {
@@ -114,6 +111,23 @@ impl Group {
         } else {
             self.append(turn, records, Then::Answer(Answer::Commit { token, response }));
         }
+    }
+}
+
+impl ClassicGroup {
+    /// Checks who commits; a member that may is alive.
+    fn admit_commit(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+        if let Err(error) = self.validate_commit(request) {
+            let given = ("OffsetCommit", request.member_id.as_str(), request.generation_id_or_member_epoch);
+            self.refused(turn, given, error);
+            return Err(error);
+        }
+        self.history.counts.commits += 1;
+        self.heard(turn, &request.member_id);
+        if matches!(self.state, State::Stable | State::PreparingRebalance) {
+            self.reset_heartbeat(turn.now_ms, &request.member_id);
+        }
+        Ok(())
     }
 
     /// `ClassicGroup.validateOffsetCommit`.

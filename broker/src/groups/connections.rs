@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Groups;
-use super::group::Group;
+use super::group::ClassicGroup;
+use super::group_type::Group;
 use super::outbox::Turn;
 
 /// How often members send heartbeats unless told otherwise, in ms: `heartbeat.interval.ms` of the Java client, librdkafka,
@@ -48,8 +49,8 @@ impl Connections {
     }
 
     pub fn remove_group(&mut self, group: &Group) {
-        for &connection in &group.connections {
-            self.groups.remove(&(connection, group.id.clone()));
+        for &connection in group.connections() {
+            self.groups.remove(&(connection, group.id().clone()));
         }
     }
 
@@ -75,7 +76,7 @@ impl Groups {
     }
 }
 
-impl Group {
+impl ClassicGroup {
     /// A member has sent something that counts as a sign of life.
     pub fn heard(&mut self, turn: &Turn<'_>, member_id: &str) {
         let Some(member) = self.members.get_mut(member_id) else { return };
@@ -83,7 +84,7 @@ impl Group {
         self.connections.extend(turn.from);
     }
 
-    fn disconnected(&mut self, turn: &Turn<'_>, connection: ConnectionId) {
+    pub fn disconnected(&mut self, turn: &Turn<'_>, connection: ConnectionId) {
         self.connections.remove(&connection);
         for member in self.members.values_mut().filter(|member| member.connection == Some(connection)) {
             let is_silent_by_right = member.awaiting_join.is_some() || member.awaiting_sync.is_some();

@@ -7,14 +7,16 @@ use wire::api::ListGroupsRequest;
 use wire::api::k15_describe_groups::DescribedGroup;
 use wire::api::k16_list_groups::ListedGroup;
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
+use super::group_type::Group;
 
 const DEAD: &str = "Dead";
 const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
 /// From here on it is an error to describe a group that is not there.
 const GROUP_ID_NOT_FOUND_VERSION: i16 = 6;
 
-impl Group {
+impl ClassicGroup {
     pub fn describe(&self) -> DescribedGroup {
         let protocol = self.protocol_name.as_deref().filter(|_| self.state == State::Stable);
         DescribedGroup {
@@ -26,28 +28,33 @@ impl Group {
             ..DescribedGroup::default()
         }
     }
+}
 
+impl Group {
     /// The group's line in a listing, if the filters let it pass.
     pub fn list(&self, request: &ListGroupsRequest) -> Option<ListedGroup> {
         let passes = |filter: &[String], value: &str| {
             filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
         };
-        let state = self.state.name();
-        (passes(&request.states_filter, state) && passes(&request.types_filter, CLASSIC)).then(|| ListedGroup {
-            group_id: self.id.to_string(),
-            protocol_type: self.protocol_type.clone().unwrap_or_default(),
+        let (group_type, state, protocol_type) = match self {
+            Group::Classic(group) => (CLASSIC, group.state.name(), group.protocol_type.clone().unwrap_or_default()),
+            Group::Consumer(group) => (CONSUMER, group.state().name(), CONSUMER.to_owned()),
+        };
+        (passes(&request.states_filter, state) && passes(&request.types_filter, group_type)).then(|| ListedGroup {
+            group_id: self.id().to_string(),
+            protocol_type,
             group_state: state.to_owned(),
-            group_type: CLASSIC.to_owned(),
+            group_type: group_type.to_owned(),
         })
     }
 }
 
-/// The description of a group that is not there.
-pub(super) fn describe_missing(group_id: String, version: i16) -> DescribedGroup {
+/// The description of a group that is not there, or not a classic one, as `reason` says.
+pub(super) fn describe_missing(group_id: String, version: i16, reason: &str) -> DescribedGroup {
     let is_error = version >= GROUP_ID_NOT_FOUND_VERSION;
     DescribedGroup {
         error_code: if is_error { ErrorCode::GroupIdNotFound } else { ErrorCode::None }.code(),
-        error_message: is_error.then(|| format!("Group {group_id} not found.")),
+        error_message: is_error.then(|| format!("Group {group_id} {reason}.")),
         group_id,
         group_state: DEAD.to_owned(),
         ..DescribedGroup::default()

@@ -1,6 +1,5 @@
 //! From a request to its group: what is refused before a group is asked, and what is said of groups that are not there.
 
-use wire::ErrorCode;
 use wire::api::k09_offset_fetch::OffsetFetchRequestGroup;
 use wire::api::k42_delete_groups::DeletableGroupResult;
 use wire::api::k47_offset_delete::OffsetDeleteResponseTopic;
@@ -8,11 +7,14 @@ use wire::api::{
     HeartbeatRequest, HeartbeatResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
     OffsetDeleteRequest, SyncGroupRequest,
 };
+use wire::{ErrorCode, Uuid};
 
 use super::commit::Commit;
+use super::consumer::{self, ConsumerHeartbeat, JOIN_EPOCH, MEMBER_ID_VERSION, Refusal};
 use super::delete::offset_delete_error;
 use super::describe::{describe_error, describe_missing};
 use super::explain::GroupFacts;
+use super::group_type::Group;
 use super::join::{Join, new_member_id};
 use super::leave::{leave_response, leaving_members, member_response};
 use super::member::NO_MEMBER;
@@ -28,6 +30,14 @@ impl Groups {
                 let new_member_id = new_member_id(prefix, random);
                 self.join(now_ms, Join { token, request, version, client_id, client_host, new_member_id });
             }
+            GroupRequest::ConsumerGroupHeartbeat { mut request, version, client_id, client_host } => {
+                if request.member_id.is_empty() && version < MEMBER_ID_VERSION && request.member_epoch == JOIN_EPOCH {
+                    request.member_id = Uuid::from_u128(random).to_string();
+                }
+                let heartbeat = ConsumerHeartbeat { token, request, client_id, client_host };
+                self.consumer_heartbeat(now_ms, heartbeat, version);
+            }
+            GroupRequest::ConsumerGroupDescribe { group_id } => self.describe_consumer(token, group_id),
             GroupRequest::SyncGroup(request) => self.sync(now_ms, token, request),
             GroupRequest::Heartbeat(request) => self.heartbeat(now_ms, token, request),
             GroupRequest::LeaveGroup { request, version } => self.leave(now_ms, token, request, version),
@@ -70,11 +80,13 @@ impl Groups {
             Ok(partition) => partition,
             Err((member_id, error)) => return self.outbox.respond(token, join_error(member_id, error)),
         };
-        if join.is_new() {
-            self.get_or_create(&group_id, partition);
-        }
         let member_id = join.request.member_id.clone();
-        if self.with_group(now_ms, &group_id, |group, turn| group.join(turn, join)).is_none() {
+        if join.is_new()
+            && let Err(error) = self.get_or_create_classic(now_ms, &group_id, partition)
+        {
+            return self.outbox.respond(token, join_error(&member_id, error));
+        }
+        if self.with_classic(now_ms, &group_id, |group, turn| group.join(turn, join)).is_none() {
             self.outbox.respond(token, join_error(&member_id, ErrorCode::UnknownMemberId));
         }
     }
@@ -95,7 +107,7 @@ impl Groups {
     fn sync(&mut self, now_ms: i64, token: Token, request: SyncGroupRequest) {
         let group_id = request.group_id.clone();
         let found = self.partition_of_named(&group_id).and_then(|_| {
-            let found = self.with_group(now_ms, &group_id, |group, turn| group.sync(turn, token, request));
+            let found = self.with_classic(now_ms, &group_id, |group, turn| group.sync(turn, token, request));
             found.ok_or(ErrorCode::UnknownMemberId)
         });
         if let Err(error) = found {
@@ -109,7 +121,7 @@ impl Groups {
             Err(ErrorCode::CoordinatorLoadInProgress) => Ok(()),
             Err(error) => Err(error),
             Ok(_) => self
-                .with_group(now_ms, &request.group_id, |group, turn| group.heartbeat(turn, &request))
+                .with_classic(now_ms, &request.group_id, |group, turn| group.heartbeat(turn, &request))
                 .unwrap_or(Err(ErrorCode::UnknownMemberId)),
         };
         let error_code = outcome.err().unwrap_or(ErrorCode::None).code();
@@ -123,11 +135,11 @@ impl Groups {
             Ok(_) => {
                 let members = leaving_members(request, version);
                 let unknown = |member| member_response(member, ErrorCode::UnknownMemberId);
-                let responses = match self.groups.contains_key(group_id.as_str()) {
-                    false => members.into_iter().map(unknown).collect(),
-                    true => self
-                        .with_group(now_ms, &group_id, |group, turn| group.leave(turn, members))
+                let responses = match self.groups.get(group_id.as_str()) {
+                    Some(Group::Classic(_)) => self
+                        .with_classic(now_ms, &group_id, |group, turn| group.leave(turn, members))
                         .expect("the group is there"),
+                    Some(Group::Consumer(_)) | None => members.into_iter().map(unknown).collect(),
                 };
                 leave_response(version, responses)
             }
@@ -155,7 +167,13 @@ impl Groups {
     fn fetch(&mut self, token: Token, request: OffsetFetchRequestGroup, version: i16) {
         let response = match self.partition_of(&request.group_id) {
             Err(error) => fetch::refuse(request, version, error),
-            Ok(_) => fetch::answer(self.groups.get(request.group_id.as_str()), request),
+            Ok(_) => {
+                let group = self.groups.get(request.group_id.as_str());
+                match group.map_or(Ok(()), |group| group.validate_fetch(&request)) {
+                    Err(error) => fetch::refuse(request, version, error),
+                    Ok(()) => fetch::answer(group, request),
+                }
+            }
         };
         self.outbox.respond(token, response);
     }
@@ -164,8 +182,9 @@ impl Groups {
         let response = match self.partition_of(&group_id) {
             Err(error) => describe_error(group_id, error),
             Ok(_) => match self.groups.get(group_id.as_str()) {
-                Some(group) => group.describe(),
-                None => describe_missing(group_id, version),
+                Some(Group::Classic(group)) => group.describe(),
+                Some(Group::Consumer(_)) => describe_missing(group_id, version, "is not a classic group"),
+                None => describe_missing(group_id, version, "not found"),
             },
         };
         self.outbox.respond(token, response);
@@ -173,10 +192,42 @@ impl Groups {
 
     fn explain(&mut self, now_ms: i64, token: Token, group_id: String) {
         let facts = self.partition_of(&group_id).map(|_| {
-            let facts = self.with_group(now_ms, &group_id, |group, turn| group.facts(turn));
+            let facts = self.with_classic(now_ms, &group_id, |group, turn| group.facts(turn));
             facts.unwrap_or_else(|| GroupFacts::unknown(group_id, now_ms))
         });
         self.outbox.respond(token, facts);
+    }
+
+    fn consumer_heartbeat(&mut self, now_ms: i64, heartbeat: ConsumerHeartbeat, version: i16) {
+        let token = heartbeat.token;
+        let group_id = heartbeat.request.group_id.clone();
+        let outcome = consumer::validate(&heartbeat.request, version, &self.config).and_then(|()| {
+            let partition = self.partition_of(&group_id)?;
+            if heartbeat.request.member_epoch == JOIN_EPOCH {
+                self.get_or_create_consumer(&group_id, partition)?;
+            }
+            let outcome = self.with_group(now_ms, &group_id, |group, turn| match group {
+                Group::Consumer(group) => group.heartbeat(turn, heartbeat),
+                Group::Classic(_) => Err(no_consumer_group(&group_id, "is not a consumer group")),
+            });
+            outcome.unwrap_or_else(|| Err(no_consumer_group(&group_id, "not found")))
+        });
+        if let Err(refusal) = outcome {
+            self.outbox.respond(token, refusal.into_response());
+        }
+    }
+
+    fn describe_consumer(&mut self, token: Token, group_id: String) {
+        let outcome = match self.partition_of_named(&group_id) {
+            Err(error) => Err(Refusal::from(error)),
+            Ok(_) => match self.groups.get(group_id.as_str()) {
+                Some(Group::Consumer(group)) => Ok(group.describe(&self.image, self.config.consumer.assignors)),
+                Some(Group::Classic(_)) => Err(no_consumer_group(&group_id, "is not a consumer group")),
+                None => Err(no_consumer_group(&group_id, "not found")),
+            },
+        };
+        let response = outcome.unwrap_or_else(|refusal| consumer::describe_error(group_id, refusal));
+        self.outbox.respond(token, response);
     }
 
     fn list(&mut self, token: Token, request: &ListGroupsRequest) {
@@ -218,4 +269,8 @@ impl Groups {
             self.outbox.respond(token, offset_delete_error(error));
         }
     }
+}
+
+fn no_consumer_group(group_id: &str, reason: &str) -> Refusal {
+    Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {group_id} {reason}."))
 }

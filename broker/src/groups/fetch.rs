@@ -14,7 +14,7 @@ use wire::api::k09_offset_fetch::{
 };
 use wire::api::{OffsetFetchRequest, OffsetFetchResponse};
 
-use super::group::Group;
+use super::group_type::Group;
 use super::offsets::CommittedOffset;
 
 /// From here on a request names several groups.
@@ -77,6 +77,16 @@ pub(super) fn refuse(request: OffsetFetchRequestGroup, version: i16, error: Erro
     response
 }
 
+impl Group {
+    /// Checks who asks.
+    pub fn validate_fetch(&self, request: &OffsetFetchRequestGroup) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(_) => Ok(()),
+            Group::Consumer(group) => group.validate_fetch(request.member_id.as_deref(), request.member_epoch),
+        }
+    }
+}
+
 /// What a group, if there is one, has committed of what is asked for.
 pub(super) fn answer(group: Option<&Group>, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
     let topics = match request.topics {
@@ -88,7 +98,7 @@ pub(super) fn answer(group: Option<&Group>, request: OffsetFetchRequestGroup) ->
 
 fn answer_topic(group: Option<&Group>, topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
     let partition = |&partition: &i32| {
-        let committed = group.and_then(|group| group.offsets.get(&topic.name, partition));
+        let committed = group.and_then(|group| group.offsets().get(&topic.name, partition));
         answer_partition(partition, committed.filter(|committed| committed.is_of(topic.topic_id)))
     };
     OffsetFetchResponseTopics {
@@ -107,7 +117,7 @@ fn all_topics(group: &Group) -> Vec<OffsetFetchResponseTopics> {
             ..OffsetFetchResponseTopics::default()
         }
     };
-    group.offsets.topics().map(topic).collect()
+    group.offsets().topics().map(topic).collect()
 }
 
 fn answer_partition(partition: i32, committed: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {

@@ -50,7 +50,7 @@ impl State {
 
 /// A classic group.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ClassicGroup {
     pub id: Arc<str>,
     /// The partition of `__consumer_offsets` that it lives in.
     pub offsets_partition: i32,
@@ -86,9 +86,9 @@ pub(super) struct Group {
     pub indexed_deadline: Option<i64>,
 }
 
-impl Group {
-    pub fn new(id: Arc<str>, offsets_partition: i32) -> Group {
-        Group {
+impl ClassicGroup {
+    pub fn new(id: Arc<str>, offsets_partition: i32) -> ClassicGroup {
+        ClassicGroup {
             id,
             offsets_partition,
             state: State::Empty,
@@ -121,6 +121,22 @@ impl Group {
     /// Whether nothing but offsets would be lost with it.
     pub fn is_vacant(&self) -> bool {
         self.state == State::Empty && self.members.is_empty() && self.pending_members.is_empty()
+    }
+
+    /// Whether nothing of it has ever been persisted.
+    pub fn is_new(&self) -> bool {
+        self.state_timestamp.is_none() && self.generation == 0
+    }
+
+    /// The partition that it lives in can be asked from now on: the members' sessions begin.
+    pub fn loaded(&mut self, turn: &mut Turn<'_>) {
+        for member in self.members.values_mut() {
+            member.reset_heartbeat(turn.now_ms);
+        }
+        if self.members.len() > turn.config.size_max {
+            self.history.happened(turn.now_ms, Reason::GroupTooLarge, None);
+            self.prepare_rebalance(turn);
+        }
     }
 
     pub fn is_leader(&self, member_id: &str) -> bool {
@@ -259,7 +275,7 @@ impl Group {
     /// Takes over what was persisted, in place of all but the offsets.
     pub fn load(&mut self, value: GroupMetadataValue) {
         let offsets = std::mem::take(&mut self.offsets);
-        *self = Group::new(self.id.clone(), self.offsets_partition);
+        *self = ClassicGroup::new(self.id.clone(), self.offsets_partition);
         self.offsets = offsets;
         self.state = if value.members.is_empty() { State::Empty } else { State::Stable };
         self.state_timestamp = (value.current_state_timestamp >= 0).then_some(value.current_state_timestamp);
@@ -305,7 +321,6 @@ impl Group {
 
     pub fn append(&self, turn: &mut Turn<'_>, records: Vec<GroupRecord>, then: Then) {
         let group_id = self.id.clone();
-        turn.out
-            .append(turn.now_ms, PendingWrite { offsets_partition: self.offsets_partition, group_id, records, then });
+        turn.out.append(turn.now_ms, PendingWrite::new(self.offsets_partition, group_id, records, then));
     }
 }

@@ -5,10 +5,10 @@
 use wire::ErrorCode;
 use wire::api::HeartbeatRequest;
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
 use super::outbox::Turn;
 
-impl Group {
+impl ClassicGroup {
     pub fn heartbeat(&mut self, turn: &Turn<'_>, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
         if let Err(error) = self.validate_heartbeat(request) {
             self.refused(turn, ("Heartbeat", &request.member_id, request.generation_id), error);

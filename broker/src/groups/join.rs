@@ -10,7 +10,7 @@ use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::JoinGroupRequest;
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
 use super::history::{Reason, Who};
 use super::member::{Member, NO_MEMBER};
 use super::outbox::Turn;
@@ -82,7 +82,7 @@ impl Join {
     }
 }
 
-impl Group {
+impl ClassicGroup {
     /// Handles a JoinGroup whose group id and session timeout are in order.
     pub fn join(&mut self, turn: &mut Turn<'_>, join: Join) {
         let request = &join.request;

@@ -7,7 +7,7 @@ use wire::ErrorCode;
 use wire::api::k13_leave_group::{MemberIdentity, MemberResponse};
 use wire::api::{LeaveGroupRequest, LeaveGroupResponse};
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::NO_MEMBER;
 use super::outbox::Turn;
@@ -41,7 +41,7 @@ pub(super) fn member_response(member: MemberIdentity, error: ErrorCode) -> Membe
     }
 }
 
-impl Group {
+impl ClassicGroup {
     pub fn leave(&mut self, turn: &mut Turn<'_>, members: Vec<MemberIdentity>) -> Vec<MemberResponse> {
         let mut responses = Vec::with_capacity(members.len());
         let mut has_left = false;

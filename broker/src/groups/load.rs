@@ -9,8 +9,9 @@ use wire::ErrorCode;
 use wire::batch::{self, BatchError};
 use wire::codec::DecodeError;
 
-use super::group::Group;
-use super::history::Reason;
+use super::consumer::{ConsumerGroup, ConsumerRecord};
+use super::group::ClassicGroup;
+use super::group_type::Group;
 use super::outbox::Then;
 use super::rebalance::{join_error, sync_error};
 use super::records::GroupRecord;
@@ -82,25 +83,59 @@ impl Groups {
     fn replay(&mut self, offsets_partition: i32, group_id: &str, record: GroupRecord) {
         match record {
             GroupRecord::Metadata(Some(value)) => {
-                self.get_or_create(group_id, offsets_partition);
-                self.groups.get_mut(group_id).expect("it was just created").load(value);
+                let group = self.get_or_create(group_id, offsets_partition);
+                if let Group::Consumer(consumer) = group {
+                    let mut classic = ClassicGroup::new(consumer.id.clone(), offsets_partition);
+                    classic.offsets = std::mem::take(&mut consumer.offsets);
+                    classic.has_committed = consumer.has_committed;
+                    *group = Group::Classic(Box::new(classic));
+                }
+                if let Group::Classic(classic) = group {
+                    classic.load(value);
+                }
             }
             GroupRecord::Metadata(None) => {
                 // Offsets have tombstones of their own.
-                let Some(group) = self.groups.get_mut(group_id) else { return };
+                let Some(Group::Classic(group)) = self.groups.get_mut(group_id) else { return };
                 let offsets = std::mem::take(&mut group.offsets);
-                *group = Group { offsets, ..Group::new(group.id.clone(), offsets_partition) };
+                **group = ClassicGroup { offsets, ..ClassicGroup::new(group.id.clone(), offsets_partition) };
                 if group.offsets.is_empty() {
                     self.groups.remove(group_id);
                 }
             }
             GroupRecord::Offset { .. } => {
                 self.apply(group_id, offsets_partition, record);
-                let is_gone = |group: &Group| group.is_vacant() && group.offsets.is_empty() && group.generation == 0;
-                if self.groups.get(group_id).is_some_and(is_gone) {
-                    self.groups.remove(group_id);
-                }
+                self.drop_if_gone(group_id);
             }
+            GroupRecord::Consumer(record) => self.replay_consumer(offsets_partition, group_id, record),
+        }
+    }
+
+    fn replay_consumer(&mut self, offsets_partition: i32, group_id: &str, record: ConsumerRecord) {
+        let is_removed = matches!(record, ConsumerRecord::Epoch(None));
+        if let Some(Group::Consumer(group)) = self.groups.get_mut(group_id) {
+            group.replay(record);
+        } else if !record.is_tombstone() {
+            let group = self.get_or_create(group_id, offsets_partition);
+            let offsets = std::mem::take(group.offsets_mut());
+            let mut consumer = ConsumerGroup::new(group.id().clone(), offsets_partition);
+            consumer.has_committed = !offsets.is_empty();
+            consumer.offsets = offsets;
+            consumer.replay(record);
+            *group = Group::Consumer(Box::new(consumer));
+        }
+        if is_removed {
+            self.drop_if_gone(group_id);
+        }
+    }
+
+    fn drop_if_gone(&mut self, group_id: &str) {
+        let is_gone = |group: &Group| match group {
+            Group::Classic(group) => group.is_vacant() && group.generation == 0,
+            Group::Consumer(group) => group.is_vacant() && group.is_new(),
+        };
+        if self.groups.get(group_id).is_some_and(|group| group.offsets().is_empty() && is_gone(group)) {
+            self.groups.remove(group_id);
         }
     }
 
@@ -109,15 +144,7 @@ impl Groups {
         self.partitions.insert(offsets_partition, Availability::Active);
         self.retention_check.get_or_insert(now_ms + self.config.offsets_retention_check_interval_ms);
         for group_id in self.group_ids_in(offsets_partition) {
-            self.with_group(now_ms, &group_id, |group, turn| {
-                for member in group.members.values_mut() {
-                    member.reset_heartbeat(now_ms);
-                }
-                if group.members.len() > turn.config.size_max {
-                    group.history.happened(now_ms, Reason::GroupTooLarge, None);
-                    group.prepare_rebalance(turn);
-                }
-            });
+            self.with_group(now_ms, &group_id, |group, turn| group.loaded(turn));
         }
         self.fail_unwritable(now_ms);
     }
@@ -130,6 +157,7 @@ impl Groups {
         }
         for group_id in self.group_ids_in(offsets_partition) {
             let group = self.remove_group(&group_id).expect("the ids are the groups'");
+            let Group::Classic(group) = group else { continue };
             for member in group.members.into_values() {
                 if let Some(token) = member.awaiting_join {
                     self.outbox.respond(token, join_error(&member.id, ErrorCode::NotCoordinator));
@@ -140,14 +168,18 @@ impl Groups {
             }
         }
         for write in self.outbox.take_pending_in(offsets_partition) {
-            if let Then::Answer(answer) = write.then {
+            let own = match write.then {
+                Then::Answer(answer) => Some(answer),
+                Then::Nothing | Then::Assign { .. } | Then::ReplaceStatic(_) => None,
+            };
+            for answer in own.into_iter().chain(write.answers) {
                 answer.send(&mut self.outbox, Err(ErrorCode::NotCoordinator));
             }
         }
     }
 
     fn group_ids_in(&self, offsets_partition: i32) -> Vec<Arc<str>> {
-        let ours = self.groups.values().filter(|group| group.offsets_partition == offsets_partition);
-        ours.map(|group| group.id.clone()).collect()
+        let ours = self.groups.values().filter(|group| group.offsets_partition() == offsets_partition);
+        ours.map(|group| group.id().clone()).collect()
     }
 }

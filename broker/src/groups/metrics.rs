@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Groups;
-use super::group::Group;
+use super::group_type::Group;
 use super::history::{Counts, Reason};
 
 /// All groups of a core.
@@ -48,7 +48,7 @@ impl Groups {
     pub fn metrics(&self, now_ms: i64, groups_max: usize) -> GroupsMetrics {
         let mut metrics = GroupsMetrics::default();
         for group in self.groups.values() {
-            *metrics.states.entry(group.state.name()).or_default() += 1;
+            *metrics.states.entry(group.state_name()).or_default() += 1;
         }
         metrics.groups = self.groups.values().take(groups_max).map(|group| group.metrics(now_ms)).collect();
         metrics
@@ -57,18 +57,18 @@ impl Groups {
 
 impl Group {
     fn metrics(&self, now_ms: i64) -> GroupMetrics {
-        let rebalancing_ms = self.history.rebalance.as_ref().map_or(0, |rebalance| now_ms - rebalance.since_ms);
-        let offsets = self.offsets.topics().map(|(topic, partitions)| {
+        let rebalancing_ms = self.history().rebalance.as_ref().map_or(0, |rebalance| now_ms - rebalance.since_ms);
+        let offsets = self.offsets().topics().map(|(topic, partitions)| {
             let offsets = partitions.iter().map(|(&partition, committed)| (partition, committed.offset));
             (topic.to_owned(), offsets.collect())
         });
         GroupMetrics {
-            group_id: self.id.clone(),
-            state: self.state.name(),
-            members: self.members.len(),
-            generation: self.generation,
+            group_id: self.id().clone(),
+            state: self.state_name(),
+            members: self.member_count(),
+            generation: self.generation(),
             rebalancing_ms: u64::try_from(rebalancing_ms).unwrap_or(0),
-            counts: self.history.counts.clone(),
+            counts: self.history().counts.clone(),
             offsets: offsets.collect(),
         }
     }

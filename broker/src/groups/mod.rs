@@ -1,7 +1,7 @@
-//! Classic consumer groups: the coordinator of those groups whose `__consumer_offsets` partitions this core leads.
+//! Consumer groups, classic ones and those of the new protocol (KIP-848): the coordinator of those groups whose `__consumer_offsets` partitions this core leads.
 //!
-//! Behaviour: that of Kafka 4.3's `GroupCoordinatorService`, `GroupMetadataManager` (its classic half) and
-//! `OffsetMetadataManager`. One state machine a group; the shard routes each request to the core that leads the
+//! Behaviour: that of Kafka 4.3's `GroupCoordinatorService`, `GroupMetadataManager` (its classic and its consumer
+//! part) and `OffsetMetadataManager`. One state machine a group; the shard routes each request to the core that leads the
 //! group's partition ([`partition_for`]) and gives requests for several groups one by one.
 //!
 //! How it is driven:
@@ -13,7 +13,8 @@
 //! 3. [`GroupEffect::Append`] is a batch to append to the group's partition; [`Groups::appended`] says how that went.
 //!    A partition's writes are appended, and become durable, in the order in which they came out.
 //! 4. [`Groups::disconnected`] says that a connection is lost on which requests came.
-//! 5. [`Groups::tick`] is due at [`Groups::deadline`].
+//! 5. [`Groups::set_image`] says what topics there are: at first, and whenever that changes.
+//! 6. [`Groups::tick`] is due at [`Groups::deadline`].
 //!
 //! Invariants: committed offsets are what the durable records say, in their order, so that a load gives what was
 //! served before; members live in memory, and their last durable generation comes back with a load. No commit, assignment
@@ -25,12 +26,14 @@
 pub mod assignor;
 mod commit;
 mod connections;
+mod consumer;
 mod delete;
 mod describe;
 mod dispatch;
 pub mod explain;
 mod fetch;
 mod group;
+mod group_type;
 mod heartbeat;
 mod history;
 mod join;
@@ -55,7 +58,9 @@ use wire::ErrorCode;
 
 pub use connections::ConnectionId;
 use connections::Connections;
-use group::Group;
+use consumer::{ConsumerGroup, ConsumerRecord, Refusal};
+use group::ClassicGroup;
+use group_type::Group;
 pub use history::Reason;
 pub use load::{LoadError, partition_for};
 pub use outbox::WriteId;
@@ -65,7 +70,23 @@ pub use request::{GroupRequest, GroupResponse};
 pub use topics::offset_fetch_response;
 
 use crate::Token;
+use crate::catalog::Image;
 use crate::config::BrokerConfig;
+use assignor::Assignor;
+
+/// The settings that decide about groups of the new protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerGroupConfig {
+    /// How often members are told to send heartbeats, in ms (`group.consumer.heartbeat.interval.ms`).
+    pub heartbeat_interval_ms: i32,
+    /// How long a member may be silent, in ms (`group.consumer.session.timeout.ms`).
+    pub session_timeout_ms: i32,
+    /// Most members of a group (`group.consumer.max.size`).
+    pub size_max: usize,
+    /// The assignors that members may ask for, at least one; the first where they ask for none
+    /// (`group.consumer.assignors`).
+    pub assignors: &'static [Assignor],
+}
 
 /// The settings that decide about groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +110,8 @@ pub struct GroupConfig {
     pub offsets_retention_check_interval_ms: i64,
     /// Partitions of `__consumer_offsets` (`offsets.topic.num.partitions`).
     pub offsets_partitions: i32,
+    /// Of groups of the new protocol.
+    pub consumer: ConsumerGroupConfig,
 }
 
 impl From<&BrokerConfig> for GroupConfig {
@@ -103,6 +126,12 @@ impl From<&BrokerConfig> for GroupConfig {
             offsets_retention_ms: config.offsets_retention_ms,
             offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
             offsets_partitions: config.offsets_topic_num_partitions,
+            consumer: ConsumerGroupConfig {
+                heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
+                session_timeout_ms: config.group_consumer_session_timeout_ms,
+                size_max: config.group_consumer_max_size,
+                assignors: config.group_consumer_assignors,
+            },
         }
     }
 }
@@ -140,6 +169,7 @@ enum Availability {
 #[derive(Debug)]
 pub struct Groups {
     config: GroupConfig,
+    image: Arc<Image>,
     partitions: BTreeMap<i32, Availability>,
     groups: BTreeMap<Arc<str>, Group>,
     /// Groups by a time at which they may have something to do: never later than their real deadline.
@@ -158,6 +188,7 @@ impl Groups {
         assert!(config.offsets_partitions > 0, "the offsets topic has a partition");
         Groups {
             config,
+            image: Arc::default(),
             partitions: BTreeMap::new(),
             groups: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -201,7 +232,7 @@ impl Groups {
         while let Some((_, group_id)) = self.deadlines.first().filter(|&&(deadline, _)| deadline <= now_ms).cloned() {
             self.deadlines.pop_first();
             self.with_group(now_ms, &group_id, |group, turn| {
-                group.indexed_deadline = None;
+                *group.indexed_deadline() = None;
                 group.tick(turn);
             });
         }
@@ -218,15 +249,25 @@ impl Groups {
         self.fail_unwritable(now_ms);
     }
 
+    /// What topics there are has changed. Groups of the new protocol that subscribe to them are assigned anew.
+    pub fn set_image(&mut self, image: Arc<Image>) {
+        self.image = image;
+        for group in self.groups.values_mut() {
+            if let Group::Consumer(group) = group {
+                group.topics_changed();
+            }
+        }
+    }
+
     /// What is to be done next.
     pub fn poll_effect(&mut self) -> Option<GroupEffect> {
         self.outbox.poll_effect()
     }
 
     fn for_active_groups(&mut self, now_ms: i64, mut run: impl FnMut(&mut Group, &mut Turn<'_>)) {
-        let mut turn = Turn { now_ms, from: None, config: &self.config, out: &mut self.outbox };
+        let mut turn = Turn { now_ms, from: None, config: &self.config, image: &self.image, out: &mut self.outbox };
         for group in self.groups.values_mut() {
-            if self.partitions.get(&group.offsets_partition) == Some(&Availability::Active) {
+            if self.partitions.get(&group.offsets_partition()) == Some(&Availability::Active) {
                 run(group, &mut turn);
             }
         }
@@ -240,36 +281,97 @@ impl Groups {
         run: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
         let group = self.groups.get_mut(group_id)?;
-        let mut turn = Turn { now_ms, from: self.from, config: &self.config, out: &mut self.outbox };
+        let (config, image) = (&self.config, &self.image);
+        let mut turn = Turn { now_ms, from: self.from, config, image, out: &mut self.outbox };
         let result = run(group, &mut turn);
-        if let Some(connection) = self.from.filter(|connection| group.connections.contains(connection)) {
-            self.connections.insert(connection, &group.id);
+        if let Some(connection) = self.from.filter(|connection| group.connections().contains(connection)) {
+            self.connections.insert(connection, group.id());
         }
-        let earlier = |deadline: &i64| group.indexed_deadline.is_none_or(|indexed| *deadline < indexed);
-        if let Some(deadline) = group.deadline().filter(earlier) {
-            if let Some(indexed) = group.indexed_deadline.replace(deadline) {
-                self.deadlines.remove(&(indexed, group.id.clone()));
+        let indexed = *group.indexed_deadline();
+        let is_earlier = |deadline: &i64| indexed.is_none_or(|indexed| *deadline < indexed);
+        if let Some(deadline) = group.deadline().filter(is_earlier) {
+            *group.indexed_deadline() = Some(deadline);
+            if let Some(indexed) = indexed {
+                self.deadlines.remove(&(indexed, group.id().clone()));
             }
-            self.deadlines.insert((deadline, group.id.clone()));
+            self.deadlines.insert((deadline, group.id().clone()));
         }
-        if is_unused(group) && self.outbox.pending_of(group_id).next().is_none() {
+        if group.is_unused() && self.outbox.pending_of(group_id).next().is_none() {
             self.remove_group(group_id);
         }
         Some(result)
     }
 
-    fn get_or_create(&mut self, group_id: &str, offsets_partition: i32) {
+    /// As [`Groups::with_group`]; `None` without such a classic group too.
+    fn with_classic<R>(
+        &mut self,
+        now_ms: i64,
+        group_id: &str,
+        run: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
+        let found = self.with_group(now_ms, group_id, |group, turn| match group {
+            Group::Classic(group) => Some(run(group, turn)),
+            Group::Consumer(_) => None,
+        });
+        found.flatten()
+    }
+
+    /// The group of that id; a new one is a classic one, as those are that only commit.
+    fn get_or_create(&mut self, group_id: &str, offsets_partition: i32) -> &mut Group {
         if !self.groups.contains_key(group_id) {
             let id: Arc<str> = group_id.into();
-            self.groups.insert(id.clone(), Group::new(id, offsets_partition));
+            self.groups.insert(id.clone(), Group::Classic(Box::new(ClassicGroup::new(id, offsets_partition))));
         }
+        self.groups.get_mut(group_id).expect("it is there or was just created")
+    }
+
+    /// Makes sure that there is a classic group, in the place of a consumer group without members if need be. A consumer
+    /// group with members stays: INCONSISTENT_GROUP_PROTOCOL.
+    fn get_or_create_classic(&mut self, now_ms: i64, group_id: &str, offsets_partition: i32) -> Result<(), ErrorCode> {
+        let created = self.with_group(now_ms, group_id, |group, turn| {
+            let Group::Consumer(consumer) = group else { return Ok(()) };
+            if !consumer.is_vacant() {
+                return Err(ErrorCode::InconsistentGroupProtocol);
+            }
+            let records = consumer.tombstones();
+            let mut classic = ClassicGroup::new(consumer.id.clone(), offsets_partition);
+            classic.offsets = std::mem::take(&mut consumer.offsets);
+            classic.has_committed = consumer.has_committed;
+            *group = Group::Classic(Box::new(classic));
+            group.append(turn, records, Then::Nothing);
+            Ok(())
+        });
+        created.transpose()?;
+        self.get_or_create(group_id, offsets_partition);
+        Ok(())
+    }
+
+    /// Makes sure that there is a consumer group, in the place of a classic one without members if need be. A classic group
+    /// with members stays: GROUP_ID_NOT_FOUND.
+    fn get_or_create_consumer(&mut self, group_id: &str, offsets_partition: i32) -> Result<(), Refusal> {
+        if let Some(group) = self.groups.get_mut(group_id) {
+            let Group::Classic(classic) = group else { return Ok(()) };
+            if !classic.is_vacant() {
+                let message = format!("Group {group_id} is not a consumer group.");
+                return Err(Refusal::new(ErrorCode::GroupIdNotFound, message));
+            }
+            let mut consumer = ConsumerGroup::replacing(classic.id.clone(), offsets_partition);
+            consumer.offsets = std::mem::take(&mut classic.offsets);
+            consumer.has_committed = classic.has_committed;
+            consumer.indexed_deadline = classic.indexed_deadline;
+            *group = Group::Consumer(Box::new(consumer));
+            return Ok(());
+        }
+        let id: Arc<str> = group_id.into();
+        self.groups.insert(id.clone(), Group::Consumer(Box::new(ConsumerGroup::new(id, offsets_partition))));
+        Ok(())
     }
 
     fn remove_group(&mut self, group_id: &str) -> Option<Group> {
-        let group = self.groups.remove(group_id)?;
+        let mut group = self.groups.remove(group_id)?;
         self.connections.remove_group(&group);
-        if let Some(indexed) = group.indexed_deadline {
-            self.deadlines.remove(&(indexed, group.id.clone()));
+        if let Some(indexed) = *group.indexed_deadline() {
+            self.deadlines.remove(&(indexed, group.id().clone()));
         }
         Some(group)
     }
@@ -283,22 +385,34 @@ impl Groups {
 
     fn complete(&mut self, now_ms: i64, write_id: WriteId, outcome: Result<(), ErrorCode>) {
         let Some(write) = self.outbox.take_pending(write_id) else { return };
-        let PendingWrite { offsets_partition, group_id, records, then } = write;
+        let PendingWrite { offsets_partition, group_id, records, then, answers } = write;
+        let mut outcome = outcome;
+        if let Some(Group::Consumer(group)) = self.groups.get_mut(&group_id) {
+            if outcome.is_err() {
+                group.write_failed(&records);
+            } else if group.has_unsaved_changes() {
+                // What this one builds upon has failed before it.
+                outcome = Err(ErrorCode::CoordinatorNotAvailable);
+            }
+        }
         if outcome.is_ok() {
             for record in records {
                 self.apply(&group_id, offsets_partition, record);
             }
         }
+        for answer in answers {
+            answer.send(&mut self.outbox, outcome);
+        }
         match then {
             // The group itself may be gone with this write.
             Then::Answer(answer) => answer.send(&mut self.outbox, outcome),
             Then::Assign { generation, assignments } => {
-                self.with_group(now_ms, &group_id, |group, turn| {
+                self.with_classic(now_ms, &group_id, |group, turn| {
                     group.assigned(turn, generation, assignments, outcome);
                 });
             }
             Then::ReplaceStatic(replaced) => {
-                self.with_group(now_ms, &group_id, |group, turn| {
+                self.with_classic(now_ms, &group_id, |group, turn| {
                     group.static_member_persisted(turn, *replaced, outcome);
                 });
             }
@@ -312,30 +426,31 @@ impl Groups {
     fn apply(&mut self, group_id: &str, offsets_partition: i32, record: GroupRecord) {
         match record {
             GroupRecord::Offset { topic, partition, committed: Some(committed) } => {
-                self.get_or_create(group_id, offsets_partition);
-                let group = self.groups.get_mut(group_id).expect("it was just created");
-                group.offsets.set(topic, partition, committed);
-                group.has_committed = true;
+                self.get_or_create(group_id, offsets_partition).set_offset(topic, partition, committed);
             }
             GroupRecord::Offset { topic, partition, committed: None } => {
                 if let Some(group) = self.groups.get_mut(group_id) {
-                    group.offsets.remove(&topic, partition);
+                    group.offsets_mut().remove(&topic, partition);
                 }
             }
             // Whoever has joined since then keeps the group alive.
             GroupRecord::Metadata(None) => {
-                if self.groups.get(group_id).is_some_and(Group::is_vacant) {
+                if let Some(Group::Classic(group)) = self.groups.get(group_id)
+                    && group.is_vacant()
+                {
                     self.remove_group(group_id);
                 }
             }
-            GroupRecord::Metadata(Some(_)) => {}
+            GroupRecord::Consumer(ConsumerRecord::Epoch(None)) => {
+                if let Some(Group::Consumer(group)) = self.groups.get(group_id)
+                    && group.is_vacant()
+                {
+                    self.remove_group(group_id);
+                }
+            }
+            GroupRecord::Metadata(Some(_)) | GroupRecord::Consumer(_) => {}
         }
     }
-}
-
-/// Whether a group has never been more than a refused request.
-fn is_unused(group: &Group) -> bool {
-    group.is_vacant() && !group.has_committed && group.state_timestamp.is_none() && group.generation == 0
 }
 
 /// What a client of the coordinator is told when a write fails (`appendGroupMetadataErrorToResponseError`).

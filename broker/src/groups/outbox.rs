@@ -6,15 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::k42_delete_groups::DeletableGroupResult;
-use wire::api::{OffsetCommitResponse, OffsetDeleteResponse};
+use wire::api::{ConsumerGroupHeartbeatResponse, OffsetCommitResponse, OffsetDeleteResponse};
 
 use super::commit::commit_failed;
 use super::connections::ConnectionId;
+use super::consumer::Refusal;
 use super::delete::offset_delete_error;
 use super::records::{self, GroupRecord};
 use super::static_member::ReplacedMember;
 use super::{GroupConfig, GroupEffect, GroupResponse};
 use crate::Token;
+use crate::catalog::Image;
 
 /// Names a write; given by the broker, never twice.
 pub type WriteId = u64;
@@ -38,6 +40,7 @@ pub(super) enum Answer {
     Commit { token: Token, response: OffsetCommitResponse },
     DeleteGroup { token: Token, group_id: String },
     DeleteOffsets { token: Token, response: OffsetDeleteResponse },
+    ConsumerHeartbeat { token: Token, response: ConsumerGroupHeartbeatResponse },
 }
 
 impl Answer {
@@ -58,6 +61,10 @@ impl Answer {
                 Ok(()) => out.respond(token, response),
                 Err(error) => out.respond(token, offset_delete_error(error)),
             },
+            Answer::ConsumerHeartbeat { token, response } => match outcome {
+                Ok(()) => out.respond(token, response),
+                Err(error) => out.respond(token, Refusal::from(error).into_response()),
+            },
         }
     }
 }
@@ -69,6 +76,14 @@ pub(super) struct PendingWrite {
     pub group_id: Arc<str>,
     pub records: Vec<GroupRecord>,
     pub then: Then,
+    /// More answers that say what is durable with this write.
+    pub answers: Vec<Answer>,
+}
+
+impl PendingWrite {
+    pub fn new(offsets_partition: i32, group_id: Arc<str>, records: Vec<GroupRecord>, then: Then) -> PendingWrite {
+        PendingWrite { offsets_partition, group_id, records, then, answers: Vec::new() }
+    }
 }
 
 /// Effects in the order in which they arose, and the writes under way.
@@ -87,7 +102,7 @@ impl Outbox {
     }
 
     /// Writes records of one group as one batch.
-    pub fn append(&mut self, now_ms: i64, write: PendingWrite) {
+    pub fn append(&mut self, now_ms: i64, write: PendingWrite) -> WriteId {
         assert!(!write.records.is_empty(), "a write has a record");
         self.last_write_id += 1;
         let write_id = self.last_write_id;
@@ -99,6 +114,15 @@ impl Outbox {
             Err(_) => self.unwritable.push_back(write_id),
         }
         self.pending.insert(write_id, write);
+        write_id
+    }
+
+    /// Answers when a write is durable or has failed; at once where it is not under way.
+    pub fn respond_after(&mut self, write_id: Option<WriteId>, answer: Answer) {
+        match write_id.and_then(|write_id| self.pending.get_mut(&write_id)) {
+            Some(write) => write.answers.push(answer),
+            None => answer.send(self, Ok(())),
+        }
     }
 
     pub fn take_pending(&mut self, write_id: WriteId) -> Option<PendingWrite> {
@@ -132,5 +156,6 @@ pub(super) struct Turn<'a> {
     /// The connection of the request, if it is one.
     pub from: Option<ConnectionId>,
     pub config: &'a GroupConfig,
+    pub image: &'a Image,
     pub out: &'a mut Outbox,
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::{JoinGroupResponse, SyncGroupResponse};
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::{Member, NO_MEMBER};
 use super::outbox::{Then, Turn};
@@ -32,7 +32,7 @@ enum Timer {
     Pending(String),
 }
 
-impl Group {
+impl ClassicGroup {
     /// The earliest time at which [`Group::tick`] has something to do, in ms since the epoch.
     pub fn deadline(&self) -> Option<i64> {
         let join = self.join_timer.map(|timer| timer.deadline);

@@ -1,7 +1,7 @@
-//! The records of `__consumer_offsets` that classic groups write and are brought back from.
+//! The records of `__consumer_offsets` that groups write and are brought back from.
 //!
 //! Written as Kafka 4.3 writes them: group metadata in version 3; offsets in version 4, in version 1 where the client
-//! has set an expiry. Records of kinds that this build does not know (KIP-848, share and streams groups) are skipped.
+//! has set an expiry. Records of kinds that this build does not know (share and streams groups) are skipped.
 
 use wire::batch::{BatchBuilder, BatchOptions, BuildError};
 use wire::codec::DecodeError;
@@ -10,6 +10,7 @@ use wire::records::consumer_offsets::{
     GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, OffsetsKey,
 };
 
+use super::consumer::ConsumerRecord;
 use super::offsets::CommittedOffset;
 
 const GROUP_METADATA_VERSION: i16 = 3;
@@ -25,6 +26,8 @@ pub(super) enum GroupRecord {
     Offset { topic: String, partition: i32, committed: Option<CommittedOffset> },
     /// The group's generation and members, or that the group is no more.
     Metadata(Option<GroupMetadataValue>),
+    /// Something of a consumer group.
+    Consumer(ConsumerRecord),
 }
 
 impl GroupRecord {
@@ -45,6 +48,7 @@ impl GroupRecord {
                 OffsetsKey::GroupMetadata(GroupMetadataKey { group }).to_bytes(),
                 value.as_ref().map(|value| value.to_versioned_bytes(GROUP_METADATA_VERSION)),
             ),
+            GroupRecord::Consumer(record) => record.to_bytes(group),
         }
     }
 
@@ -63,7 +67,10 @@ impl GroupRecord {
                 let value = value.map(GroupMetadataValue::from_versioned_bytes).transpose()?;
                 (group, GroupRecord::Metadata(value))
             }
-            _ => return Ok(None),
+            key => {
+                let read = ConsumerRecord::read(key, value)?;
+                return Ok(read.map(|(group, record)| (group, record.into())));
+            }
         }))
     }
 }

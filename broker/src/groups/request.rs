@@ -7,9 +7,10 @@ use wire::api::k15_describe_groups::DescribedGroup;
 use wire::api::k42_delete_groups::DeletableGroupResult;
 use wire::api::k47_offset_delete::OffsetDeleteResponseTopic;
 use wire::api::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest,
+    SyncGroupResponse, k69_consumer_group_describe,
 };
 
 use super::explain::GroupFacts;
@@ -27,6 +28,22 @@ pub enum GroupRequest {
         client_id: String,
         /// The client's address, as Kafka shows it: `/127.0.0.1`.
         client_host: String,
+    },
+    /// See [`ConsumerGroupHeartbeatRequest`].
+    ConsumerGroupHeartbeat {
+        /// The request.
+        request: ConsumerGroupHeartbeatRequest,
+        /// Its version.
+        version: i16,
+        /// The client id of its header, empty without one.
+        client_id: String,
+        /// The client's address, as Kafka shows it: `/127.0.0.1`.
+        client_host: String,
+    },
+    /// One group of a ConsumerGroupDescribe.
+    ConsumerGroupDescribe {
+        /// The group.
+        group_id: String,
     },
     /// See [`SyncGroupRequest`].
     SyncGroup(SyncGroupRequest),
@@ -102,6 +119,10 @@ macro_rules! responses {
 responses! {
     /// See [`JoinGroupResponse`].
     JoinGroup(JoinGroupResponse),
+    /// See [`ConsumerGroupHeartbeatResponse`].
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
+    /// One group's part.
+    ConsumerGroupDescribe(k69_consumer_group_describe::DescribedGroup),
     /// See [`SyncGroupResponse`].
     SyncGroup(SyncGroupResponse),
     /// See [`HeartbeatResponse`].

@@ -7,7 +7,7 @@
 use wire::ErrorCode;
 use wire::api::JoinGroupResponse;
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
 use super::history::Reason;
 use super::join::Join;
 use super::member::{Member, NO_MEMBER};
@@ -30,7 +30,7 @@ pub(super) struct ReplacedMember {
     previous_leader: Option<String>,
 }
 
-impl Group {
+impl ClassicGroup {
     pub fn replace_static_member(&mut self, turn: &mut Turn<'_>, join: Join, former_id: &str) {
         let previous_leader = self.leader.clone();
         let mut previous = self.rename_member(former_id, &join.new_member_id);

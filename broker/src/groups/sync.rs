@@ -10,14 +10,14 @@ use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::{SyncGroupRequest, SyncGroupResponse};
 
-use super::group::{Group, State};
+use super::group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::Member;
 use super::outbox::{Then, Turn};
 use super::rebalance::sync_error;
 use crate::Token;
 
-impl Group {
+impl ClassicGroup {
     pub fn sync(&mut self, turn: &mut Turn<'_>, token: Token, request: SyncGroupRequest) {
         if let Err(error) = self.validate_sync(&request) {
             self.refused(turn, ("SyncGroup", &request.member_id, request.generation_id), error);

@@ -1,5 +1,6 @@
 //! Golden transcripts in `testdata`, and what is checked without one.
 
+mod consumer;
 mod kafka_log;
 mod random;
 mod show;
@@ -62,6 +63,7 @@ transcripts! {
     retention,
     restart,
     loading,
+    consumer_joins,
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! ApiVersions: what this broker serves, made from the declarations in `wire`.
 //!
 //! Produce is advertised from v0 although v3 is the first that is served: librdkafka before 2.11 turns compression off otherwise
-//! (KAFKA-18659). transaction.version and group.version are not finalized, since clients would switch to transactions v2 and
-//! KIP-848 groups.
+//! (KAFKA-18659). transaction.version is not finalized, since clients would switch to transactions v2.
 
 use wire::ErrorCode;
 use wire::api::k18_api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use wire::api::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
 
 use crate::catalog::Catalog;
-use crate::controller::{METADATA_VERSION, METADATA_VERSION_LEVEL};
+use crate::controller::FEATURES;
 
 /// The first version in which a client names itself.
 const CLIENT_SOFTWARE_VERSION: i16 = 3;
@@ -32,13 +31,14 @@ pub fn api_versions(
         max_version_level: level,
         min_version_level: level,
     });
+    let supported = FEATURES.iter().map(|feature| SupportedFeatureKey {
+        name: feature.name.into(),
+        min_version: feature.min_level,
+        max_version: feature.max_level,
+    });
     ApiVersionsResponse {
         api_keys: served_versions(served),
-        supported_features: vec![SupportedFeatureKey {
-            name: METADATA_VERSION.into(),
-            min_version: METADATA_VERSION_LEVEL,
-            max_version: METADATA_VERSION_LEVEL,
-        }],
+        supported_features: supported.collect(),
         finalized_features_epoch: catalog.image.last_offset(),
         finalized_features: finalized.collect(),
         ..ApiVersionsResponse::default()

@@ -105,6 +105,7 @@ pub(crate) async fn show<W: World>(core: Rc<Core<W>>, change: Arc<Change>) -> Re
 /// Shows the catalog; returns the logs that are to be deleted.
 fn show_at_once<W: World>(core: &Rc<Core<W>>, change: &Change) -> Vec<Log<W::Disk>> {
     core.set_catalog(change.catalog.clone());
+    core.state().groups.set_image(change.catalog.image.clone());
     for topic in &change.reconfigured {
         let Some(config) = change.catalog.topic_config(*topic) else { continue };
         let mut state = core.state();

@@ -52,6 +52,32 @@ pub(super) async fn join<W: World>(context: Rc<Context<W>>, request: JoinGroupRe
     expect!(context.ask_group(&group_id, request).await, JoinGroup)
 }
 
+pub(super) async fn consumer_heartbeat<W: World>(
+    context: Rc<Context<W>>,
+    request: ConsumerGroupHeartbeatRequest,
+) -> ConsumerGroupHeartbeatResponse {
+    let group_id = request.group_id.clone();
+    let request = GroupRequest::ConsumerGroupHeartbeat {
+        request,
+        version: context.version,
+        client_id: context.client_id.clone(),
+        client_host: context.client.host_as_kafka_shows(),
+    };
+    expect!(context.ask_group(&group_id, request).await, ConsumerGroupHeartbeat)
+}
+
+pub(super) async fn consumer_describe<W: World>(
+    context: Rc<Context<W>>,
+    request: ConsumerGroupDescribeRequest,
+) -> ConsumerGroupDescribeResponse {
+    let context = &context;
+    let described = request.group_ids.into_iter().map(|group_id| async move {
+        let request = GroupRequest::ConsumerGroupDescribe { group_id: group_id.clone() };
+        expect!(context.ask_group(&group_id, request).await, ConsumerGroupDescribe)
+    });
+    ConsumerGroupDescribeResponse { groups: join_all(described).await, ..Default::default() }
+}
+
 pub(super) async fn sync<W: World>(context: Rc<Context<W>>, request: SyncGroupRequest) -> SyncGroupResponse {
     let group_id = request.group_id.clone();
     expect!(context.ask_group(&group_id, GroupRequest::SyncGroup(request)).await, SyncGroup)

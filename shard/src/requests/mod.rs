@@ -61,6 +61,8 @@ pub const SERVED: &[ApiKey] = &[
     ApiKey::IncrementalAlterConfigs,
     ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::DescribeTopicPartitions,
 ];
 
@@ -146,9 +148,8 @@ impl<W: World> Context<W> {
             ApiKey::ListGroups => self.answer(body, groups::list),
             ApiKey::DeleteGroups => self.answer(body, groups::delete),
             ApiKey::OffsetDelete => self.answer(body, groups::delete_offsets),
-            ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => {
-                unreachable!("only what is served is routed")
-            }
+            ApiKey::ConsumerGroupHeartbeat => self.answer(body, groups::consumer_heartbeat),
+            ApiKey::ConsumerGroupDescribe => self.answer(body, groups::consumer_describe),
         }
     }
 

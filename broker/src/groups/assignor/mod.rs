@@ -68,6 +68,16 @@ impl Assignor {
     /// All of them, the default first.
     pub const ALL: [Assignor; 2] = [Assignor::Uniform, Assignor::Range];
 
+    /// All of them, the one first that stands first in the list; the default order for an empty list.
+    pub fn in_order(wanted: &[Assignor]) -> &'static [Assignor] {
+        match wanted {
+            [Assignor::Uniform] => &[Assignor::Uniform],
+            [Assignor::Range] => &[Assignor::Range],
+            [Assignor::Range, ..] => &[Assignor::Range, Assignor::Uniform],
+            [] | [Assignor::Uniform, ..] => &Assignor::ALL,
+        }
+    }
+
     /// As members ask for it.
     pub fn name(self) -> &'static str {
         match self {

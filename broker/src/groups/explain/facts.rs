@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wire::records::consumer_protocol::ConsumerProtocolAssignment;
 
-use super::super::group::{Group, State};
+use super::super::group::{ClassicGroup, State};
 use super::super::history::{Event, Rebalance, Refused, Who};
 use super::super::member::Member;
 use super::super::offsets::{CommittedOffset, Offsets, RetentionBase};
@@ -98,7 +98,7 @@ impl GroupFacts {
     }
 }
 
-impl Group {
+impl ClassicGroup {
     /// What is known of the group now.
     pub fn facts(&self, turn: &Turn<'_>) -> GroupFacts {
         let members: Vec<MemberFacts> = self.members.values().map(|member| self.member_facts(member)).collect();

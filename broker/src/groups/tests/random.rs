@@ -14,7 +14,10 @@ use wire::api::k13_leave_group::MemberIdentity;
 use wire::api::k14_sync_group::SyncGroupRequestAssignment;
 use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest};
 
-use super::super::{ConnectionId, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
+use super::super::assignor::Assignor;
+use super::super::{
+    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId,
+};
 use crate::Token;
 
 const GROUPS: [&str; 2] = ["g", "h"];
@@ -51,6 +54,12 @@ impl World {
             offsets_retention_ms: 2_000,
             offsets_retention_check_interval_ms: 500,
             offsets_partitions: 1,
+            consumer: ConsumerGroupConfig {
+                heartbeat_interval_ms: 100,
+                session_timeout_ms: 400,
+                size_max: 3,
+                assignors: &Assignor::ALL,
+            },
         };
         let mut groups = Groups::new(config);
         groups.loaded(0, 0);

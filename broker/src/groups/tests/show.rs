@@ -61,6 +61,9 @@ pub fn show(response: &GroupResponse) -> String {
                 if join.skip_assignment { ", skip the assignment" } else { "" },
             )
         }
+        GroupResponse::ConsumerGroupHeartbeat(_) | GroupResponse::ConsumerGroupDescribe(_) => {
+            panic!("topics have names only where they are known: {response:?}")
+        }
         GroupResponse::SyncGroup(sync) if sync.error_code != 0 => error(sync.error_code).to_owned(),
         GroupResponse::SyncGroup(sync) => format!("assigned {}", quoted(&text(&sync.assignment))),
         GroupResponse::Heartbeat(heartbeat) => error(heartbeat.error_code).to_owned(),

@@ -14,6 +14,9 @@
 //! | `offset-delete WHO TOPIC-PARTITION …` | |
 //! | `topic-deleted TOPIC` | |
 //! | `disconnect CONNECTION` | that of the requests with `on=CONNECTION` |
+//! | `beat WHO [id= epoch= v= topics=T,… owns=T-P,… instance= rack= rebalance= assignor= regex=]` | joins with epoch 0 |
+//! | `describe-consumer WHO` | |
+//! | `topics NAME:PARTITIONS …` | all that there are from now on |
 //! | `durable`, `fail ERROR` | how all writes under way end |
 //! | `advance MS` | time passes, deadline by deadline |
 //! | `loading`, `restart`, `unload` | what is durable is loaded by new groups |
@@ -23,6 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use wire::ErrorCode;
@@ -38,10 +42,15 @@ use wire::api::{
 };
 use wire::batch;
 
+use super::super::assignor::Assignor;
 use super::super::explain::{PartitionEnd, PartitionEnds, explain};
 use super::super::records::GroupRecord;
-use super::super::{ConnectionId, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId};
+use super::super::{
+    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId,
+};
+use super::consumer::Topics;
 use super::show::{bytes, show, show_findings, text};
+use crate::catalog::Image;
 
 /// One partition of the offsets topic holds all groups.
 const PARTITION: i32 = 0;
@@ -49,6 +58,8 @@ const RANDOM_UUID: &str = "-00000000-0000-4000-8000-00000000000";
 
 pub struct Transcript {
     config: GroupConfig,
+    topics: Topics,
+    image: Arc<Image>,
     groups: Groups,
     now_ms: i64,
     requests: Vec<String>,
@@ -79,7 +90,7 @@ pub fn run(text: &str) -> String {
     actual
 }
 
-struct Arguments<'a> {
+pub struct Arguments<'a> {
     named: BTreeMap<&'a str, &'a str>,
     plain: Vec<&'a str>,
 }
@@ -96,16 +107,16 @@ impl<'a> Arguments<'a> {
         arguments
     }
 
-    fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         self.named.get(name).map(|value| expand(value))
     }
 
-    fn number<N: std::str::FromStr>(&self, name: &str, default: N) -> N {
+    pub fn number<N: std::str::FromStr>(&self, name: &str, default: N) -> N {
         let parse = |value: &&str| value.parse().ok().unwrap_or_else(|| panic!("{name}={value} is no number"));
         self.named.get(name).map_or(default, parse)
     }
 
-    fn group(&self) -> String {
+    pub fn group(&self) -> String {
         self.text("group").unwrap_or_else(|| "g".to_owned())
     }
 
@@ -150,11 +161,19 @@ impl Transcript {
             offsets_retention_ms: 100_000,
             offsets_retention_check_interval_ms: 600_000,
             offsets_partitions: 1,
+            consumer: ConsumerGroupConfig {
+                heartbeat_interval_ms: 5_000,
+                session_timeout_ms: 45_000,
+                size_max: 100,
+                assignors: &Assignor::ALL,
+            },
         };
         let mut groups = Groups::new(config);
         groups.loaded(PARTITION, 0);
         Transcript {
             config,
+            topics: Topics::default(),
+            image: Arc::default(),
             groups,
             now_ms: 0,
             requests: Vec::new(),
@@ -179,6 +198,11 @@ impl Transcript {
                 self.finish_writes(Err(*error));
             }
             "advance" => self.advance(words.next().and_then(|ms| ms.parse().ok()).expect("how many ms")),
+            "topics" => {
+                let topics: Vec<&str> = words.collect();
+                self.image = Arc::new(self.topics.set(&topics));
+                self.groups.set_image(self.image.clone());
+            }
             "topic-deleted" => self.groups.topic_deleted(self.now_ms, words.next().expect("a topic")),
             "disconnect" => {
                 let connection = self.connection(words.next().expect("a connection"));
@@ -192,6 +216,7 @@ impl Transcript {
             }
             "restart" => {
                 self.groups = Groups::new(self.config);
+                self.groups.set_image(self.image.clone());
                 self.writes.clear();
                 self.groups.load(PARTITION, &self.log).expect("the log is readable");
                 self.groups.loaded(PARTITION, self.now_ms);
@@ -249,6 +274,8 @@ impl Transcript {
         let request = match verb {
             "join" => join(who, arguments),
             "sync" => sync(arguments),
+            "beat" => self.topics.heartbeat(who, arguments),
+            "describe-consumer" => GroupRequest::ConsumerGroupDescribe { group_id: arguments.group() },
             "heartbeat" => GroupRequest::Heartbeat(HeartbeatRequest {
                 group_id: arguments.group(),
                 generation_id: arguments.number("gen", -1),
@@ -287,16 +314,22 @@ impl Transcript {
                 GroupEffect::Respond { token, response } => {
                     let who = std::mem::take(&mut self.requests[token as usize]);
                     assert!(!who.is_empty(), "a request is answered once: {response:?}");
-                    match response {
+                    match &response {
                         GroupResponse::Explain(Ok(facts)) => {
-                            format!("{who} <- {}", show_findings(&explain(&facts, &self.ends)))
+                            format!("{who} <- {}", show_findings(&explain(facts, &self.ends)))
                         }
-                        response => format!("{who} <- {}", show(&response)),
+                        GroupResponse::ConsumerGroupHeartbeat(response) => {
+                            format!("{who} <- {}", self.topics.show_heartbeat(response))
+                        }
+                        GroupResponse::ConsumerGroupDescribe(group) => {
+                            format!("{who} <- {}", self.topics.show_description(group))
+                        }
+                        response => format!("{who} <- {}", show(response)),
                     }
                 }
                 GroupEffect::Append { write_id, offsets_partition, batch } => {
                     assert_eq!(offsets_partition, PARTITION);
-                    let line = format!("append {}", show_batch(&batch));
+                    let line = format!("append {}", show_batch(&self.topics, &batch));
                     self.writes.push((write_id, batch));
                     line
                 }
@@ -423,7 +456,7 @@ fn ends(arguments: &Arguments<'_>) -> PartitionEnds {
 }
 
 /// The records of a batch, read back.
-fn show_batch(bytes: &[u8]) -> String {
+fn show_batch(topics: &Topics, bytes: &[u8]) -> String {
     let mut shown = Vec::new();
     for batch in batch::batches(bytes) {
         let batch = batch.expect("a batch");
@@ -433,13 +466,13 @@ fn show_batch(bytes: &[u8]) -> String {
             let record = record.expect("a record");
             let key = record.key.expect("a key");
             let (group, record) = GroupRecord::from_bytes(key, record.value).expect("readable").expect("known");
-            shown.push(format!("{group}: {}", show_record(&record)));
+            shown.push(format!("{group}: {}", show_record(topics, &record)));
         }
     }
     shown.join("; ")
 }
 
-fn show_record(record: &GroupRecord) -> String {
+fn show_record(topics: &Topics, record: &GroupRecord) -> String {
     match record {
         GroupRecord::Offset { topic, partition, committed: None } => format!("{topic}-{partition} none"),
         GroupRecord::Offset { topic, partition, committed: Some(committed) } => {
@@ -449,6 +482,7 @@ fn show_record(record: &GroupRecord) -> String {
             }
             line
         }
+        GroupRecord::Consumer(record) => topics.show_record(record),
         GroupRecord::Metadata(None) => "none".to_owned(),
         GroupRecord::Metadata(Some(value)) => {
             let member = |member: &wire::records::consumer_offsets::MemberMetadata| {

@@ -1,0 +1,123 @@
+//! Who is still a member: sessions, lost connections, members that do not give up what they are to, and who may commit.
+
+use wire::ErrorCode;
+use wire::api::OffsetCommitRequest;
+
+use super::super::connections::{ConnectionId, Lost};
+use super::super::outbox::Turn;
+use super::ConsumerGroup;
+use super::member::Member;
+
+/// From here on a commit bears a member epoch.
+const MEMBER_EPOCH_VERSION: i16 = 9;
+
+impl Member {
+    /// Starts its session anew.
+    pub(super) fn begin_session(&mut self, turn: &Turn<'_>) {
+        self.session_deadline = Some(turn.now_ms + i64::from(turn.config.consumer.session_timeout_ms));
+    }
+
+    /// Gives it its time to give partitions up.
+    pub(super) fn await_revocation(&mut self, now_ms: i64) {
+        self.rebalance_deadline = Some(now_ms + i64::from(self.rebalance_timeout_ms.max(0)));
+    }
+
+    /// It has sent something.
+    pub(super) fn heard(&mut self, turn: &Turn<'_>) {
+        self.connection = turn.from;
+        self.last_heard_ms = Some(turn.now_ms);
+        self.lost = None;
+    }
+}
+
+impl ConsumerGroup {
+    /// The earliest time at which [`ConsumerGroup::tick`] has something to do, in ms since the epoch.
+    pub fn deadline(&self) -> Option<i64> {
+        self.timers.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Throws out whoever is due.
+    pub fn tick(&mut self, turn: &mut Turn<'_>) {
+        let mut has_lost_members = false;
+        while let Some((_, member_id)) = self.timers.first().filter(|&&(deadline, _)| deadline <= turn.now_ms).cloned()
+        {
+            self.timers.pop_first();
+            let member = self.members.get_mut(&member_id).expect("a timer is a member's");
+            member.indexed_deadline = None;
+            if member.deadline().is_some_and(|deadline| deadline <= turn.now_ms) {
+                self.remove_member(&member_id);
+                has_lost_members = true;
+            } else {
+                member.schedule(&mut self.timers);
+            }
+        }
+        if has_lost_members {
+            self.bump_epoch();
+            self.topics_changed = true;
+            self.flush(turn, None);
+        }
+    }
+
+    /// A client's connection has ended: its member is out unless it is heard again soon.
+    pub fn disconnected(&mut self, turn: &Turn<'_>, connection: ConnectionId) {
+        self.connections.remove(&connection);
+        for member in self.members.values_mut().filter(|member| member.connection == Some(connection)) {
+            let interval_ms = i64::from(turn.config.consumer.heartbeat_interval_ms);
+            let next_heartbeat_ms = member.last_heard_ms.map_or(turn.now_ms, |heard_ms| heard_ms + interval_ms);
+            let grace_ms = turn.config.disconnect_grace_ms.filter(|_| member.instance_id.is_none());
+            let deadline = grace_ms.map(|grace_ms| turn.now_ms.max(next_heartbeat_ms) + grace_ms);
+            member.connection = None;
+            member.lost = Some(Lost { since_ms: turn.now_ms, deadline });
+            member.schedule(&mut self.timers);
+        }
+    }
+
+    /// Checks who commits: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH (ILLEGAL_GENERATION for who speaks the classic protocol),
+    /// UNSUPPORTED_VERSION. A member that has not heard of its newest epoch may commit for what it has had since then.
+    pub fn admit_commit(
+        &mut self,
+        turn: &Turn<'_>,
+        request: &OffsetCommitRequest,
+        version: i16,
+    ) -> Result<(), ErrorCode> {
+        let epoch = request.generation_id_or_member_epoch;
+        if epoch < 0 && self.members.is_empty() {
+            return Ok(());
+        }
+        let member = self.members.get_mut(&request.member_id).ok_or(ErrorCode::UnknownMemberId)?;
+        if member.classic.is_none() && version < MEMBER_EPOCH_VERSION {
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        let has_had_since = |epoch: i32| {
+            let mut topics = request.topics.iter();
+            topics.all(|topic| {
+                topic.partitions.iter().all(|partition| {
+                    let assigned = member.assigned.get(&topic.topic_id);
+                    let since = assigned.and_then(|assigned| assigned.get(&partition.partition_index));
+                    since.is_some_and(|&since| since <= epoch)
+                })
+            })
+        };
+        if epoch != member.epoch && (epoch > member.epoch || !has_had_since(epoch)) {
+            let is_classic = member.classic.is_some();
+            return Err(if is_classic { ErrorCode::IllegalGeneration } else { ErrorCode::StaleMemberEpoch });
+        }
+        member.heard(turn);
+        self.connections.extend(turn.from);
+        self.history.counts.commits += 1;
+        Ok(())
+    }
+
+    /// Checks who asks for offsets: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH. Who is no member gives neither id nor epoch.
+    pub fn validate_fetch(&self, member_id: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
+        if member_id.is_none() && epoch < 0 {
+            return Ok(());
+        }
+        let member = member_id.and_then(|member_id| self.members.get(member_id)).ok_or(ErrorCode::UnknownMemberId)?;
+        match epoch == member.epoch {
+            true => Ok(()),
+            false if member.classic.is_some() => Err(ErrorCode::IllegalGeneration),
+            false => Err(ErrorCode::StaleMemberEpoch),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The target assignment: what each member is to own, by the members' subscriptions and the topics that there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::Uuid;
+
+use super::super::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
+use super::super::outbox::Turn;
+use super::ConsumerGroup;
+use super::member::Member;
+use super::records::Change;
+use crate::catalog::Image;
+
+/// FNV-1a, 64 bits.
+const HASH_SEED: u64 = 0xcbf2_9ce4_8422_2325;
+const HASH_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+impl ConsumerGroup {
+    /// Finds out whether the subscribed topics look as they did at the group's epoch; if not, the epoch moves on.
+    pub(super) fn refresh_topics(&mut self, image: &Image) {
+        self.topics_changed = false;
+        let topics: BTreeSet<Uuid> =
+            self.members.values().flat_map(|member| subscribed_topics(member, image)).collect();
+        let metadata_hash = hash(&topics, image);
+        if metadata_hash == self.metadata_hash {
+            return;
+        }
+        self.metadata_hash = metadata_hash;
+        if self.changes.contains(&Change::Epoch) || self.epoch > self.target_epoch {
+            // It has moved on already, and nobody has been assigned anything by it.
+            self.changes.insert(Change::Epoch);
+        } else {
+            self.bump_epoch();
+        }
+    }
+
+    /// Makes the target assignment of the group's epoch.
+    pub(super) fn make_target(&mut self, turn: &Turn<'_>) {
+        let nothing = Assignment::new();
+        let members = self.members.values().map(|member| (member.id.as_str(), subscribed_topics(member, turn.image)));
+        let subscribed: BTreeMap<&str, BTreeSet<Uuid>> = members.collect();
+        let mut spec = GroupSpec::default();
+        for (&id, topics) in &subscribed {
+            for topic in topics.iter().filter_map(|&topic| turn.image.topic(topic)) {
+                spec.partitions.insert(topic.id, topic.partitions.len() as i32);
+            }
+            let instance_id = self.members[id].instance_id.as_deref();
+            let assigned = self.target.get(id).unwrap_or(&nothing);
+            spec.members.insert(id, MemberSpec { instance_id, subscribed: topics, assigned });
+        }
+        let target = self.assignor(turn.config.consumer.assignors).assign(&spec);
+        assert_eq!(target.len(), self.members.len(), "every member has a target");
+        for (id, assignment) in &target {
+            if self.target.get(id) != Some(assignment) {
+                self.changes.insert(Change::Target(id.clone()));
+            }
+        }
+        self.target = target;
+        self.target_epoch = self.epoch;
+        self.target_timestamp = turn.now_ms;
+        self.changes.insert(Change::TargetEpoch);
+    }
+
+    /// The assignor that most members want; among equals, the first by name. The broker's first where nobody wants any.
+    pub(super) fn assignor(&self, available: &[Assignor]) -> Assignor {
+        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in self.members.values().filter_map(|member| member.server_assignor.as_deref()) {
+            *votes.entry(name).or_default() += 1;
+        }
+        let most = votes.values().copied().max();
+        let wanted =
+            votes.into_iter().find(|(_, count)| Some(*count) == most).and_then(|(name, _)| Assignor::named(name));
+        wanted.unwrap_or(available[0])
+    }
+}
+
+/// The topics that there are of those that a member subscribes to.
+fn subscribed_topics(member: &Member, image: &Image) -> BTreeSet<Uuid> {
+    let named = member.subscribed_topic_names.iter().filter_map(|name| image.topic_named(name));
+    named.map(|topic| topic.id).collect()
+}
+
+/// Changes with what an assignment depends on. Its value is compared with nothing but itself.
+fn hash(topics: &BTreeSet<Uuid>, image: &Image) -> i64 {
+    let mut hash = HASH_SEED;
+    let mut add = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(HASH_PRIME);
+        }
+    };
+    for topic in topics.iter().filter_map(|&topic| image.topic(topic)) {
+        add(&topic.id.0);
+        add(&(topic.partitions.len() as u32).to_be_bytes());
+    }
+    hash as i64
+}
