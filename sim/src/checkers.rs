@@ -10,7 +10,10 @@ use wire::TopicPartitionId;
 
 use crate::history::{Event, FinalRead, Guarantee, History, PartitionHistory, ProcessId, Sent, Value};
 
+pub mod groups;
 mod polls;
+
+use groups::GroupAnomaly;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +69,13 @@ pub enum AnomalyKind {
 pub struct Report {
     /// Errors.
     pub anomalies: Vec<Anomaly>,
+    /// Errors of groups.
+    pub group_anomalies: Vec<GroupAnomaly>,
     /// Further offsets of values that were sent again, without idempotence, or whose first place was deleted since.
     pub allowed_duplicates: usize,
+    /// Records that members processed again, because the first one's commit was not done or it did not know yet that it is
+    /// fenced.
+    pub allowed_repeats: u64,
 }
 
 /// Judges a history.
@@ -83,6 +91,11 @@ pub fn check(history: &History) -> Report {
         for kind in polls::check(events, &checker.log.known) {
             checker.found(kind);
         }
+    }
+    for (&group, events) in &history.groups {
+        let (found, repeated) = groups::check(events);
+        report.group_anomalies.extend(found.into_iter().map(|kind| GroupAnomaly { group, kind }));
+        report.allowed_repeats += repeated;
     }
     report
 }

@@ -3,9 +3,13 @@
 //! Free of anything simulated, so that whatever drives a broker can write one. Values are unique in a history. A send that
 //! was not answered is *unknown*: it may be in the log or not.
 
+pub mod groups;
+
 use std::collections::BTreeMap;
 
 use wire::TopicPartitionId;
+
+use groups::GroupHistory;
 
 /// A client whose operations have an order: a producer or a consumer. A producer that begins anew, after an error that it
 /// cannot get over, is another process.
@@ -119,6 +123,8 @@ pub struct Ticket {
 pub struct History {
     /// By partition.
     pub partitions: BTreeMap<TopicPartitionId, PartitionHistory>,
+    /// Groups with members, by number.
+    pub groups: BTreeMap<u32, GroupHistory>,
 }
 
 impl History {
@@ -130,6 +136,11 @@ impl History {
     /// One partition's part, made if need be.
     pub fn partition(&mut self, key: TopicPartitionId) -> &mut PartitionHistory {
         self.partitions.entry(key).or_default()
+    }
+
+    /// One group's part, made if need be.
+    pub fn group(&mut self, number: u32) -> &mut GroupHistory {
+        self.groups.entry(number).or_default()
     }
 
     /// Adds an event.
@@ -162,6 +173,7 @@ impl History {
     /// Takes out the partitions of a topic that was deleted: its records are nobody's any more.
     pub fn forget_topic(&mut self, topic: wire::Uuid) {
         self.partitions.retain(|key, _| key.topic != topic);
+        self.groups.values_mut().for_each(|group| group.forget_topic(topic));
     }
 
     /// Values that were acknowledged.
