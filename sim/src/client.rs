@@ -4,9 +4,12 @@ pub mod admin;
 pub mod committer;
 pub mod consumer;
 pub mod finale;
+pub mod group;
 pub mod link;
+pub mod member;
 pub mod producer;
 pub mod records;
+pub mod settle;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,9 +19,11 @@ use wire::Uuid;
 
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::coverage::{Coverage, Reached};
 use crate::dice::Dice;
 use crate::history::{History, ProcessId, Value};
 use crate::trace::Trace;
+use group::Group;
 use link::Link;
 
 /// How long a client waits before it tries to connect again.
@@ -66,6 +71,14 @@ pub struct Shared {
     pub topics: RefCell<Vec<Topic>>,
     /// What broke the protocol's promises, beyond what the history shows.
     pub violations: RefCell<Vec<String>>,
+    /// When topics last changed, in ns.
+    pub topics_changed_ns: Cell<u64>,
+    /// Groups with members.
+    pub groups: RefCell<Vec<Rc<Group>>>,
+    /// What happened to them.
+    pub coverage: RefCell<Coverage>,
+    /// When the last fault is over, in ns: whoever stands still or is dead for a time comes back then.
+    pub faults_end_ns: Cell<u64>,
     /// Consumers are to end.
     pub stopping: Cell<bool>,
     next_value: Cell<u64>,
@@ -83,6 +96,10 @@ impl Shared {
             history: RefCell::default(),
             topics: RefCell::default(),
             violations: RefCell::default(),
+            topics_changed_ns: Cell::new(0),
+            groups: RefCell::default(),
+            coverage: RefCell::default(),
+            faults_end_ns: Cell::new(0),
             stopping: Cell::new(false),
             next_value: Cell::new(1),
             next_process: Cell::new(1),
@@ -107,6 +124,26 @@ impl Shared {
     /// A process that nobody else is.
     pub fn new_process(&self) -> ProcessId {
         ProcessId(self.next_process.replace(self.next_process.get() + 1))
+    }
+
+    /// Something happened to a group.
+    pub fn reached(&self, what: Reached) {
+        *self.coverage.borrow_mut().entry(what).or_insert(0) += 1;
+    }
+
+    /// When something ends that is to last so long, but no longer than the faults.
+    pub fn fault_ends_ns(&self, lasts: Duration) -> u64 {
+        (self.clock.now_ns() + lasts.as_nanos() as u64).min(self.faults_end_ns.get())
+    }
+
+    /// Topics have changed: groups need time to follow.
+    pub fn topics_changed(&self) {
+        self.topics_changed_ns.set(self.clock.now_ns());
+    }
+
+    /// Whether a group reads a topic.
+    pub fn is_read_by_groups(&self, topic: &str) -> bool {
+        self.groups.borrow().iter().any(|group| group.plan.topics.iter().any(|name| name == topic))
     }
 
     /// Something happened that never may.

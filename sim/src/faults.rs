@@ -12,6 +12,7 @@ use engine::memory_disk::{Fault as DiskFault, Operation};
 use crate::broker::{Broker, End};
 use crate::client::Shared;
 use crate::clock::Clock;
+use crate::coverage::Reached;
 use crate::dice::Dice;
 use crate::scenario::Scenario;
 
@@ -249,6 +250,8 @@ impl Operator {
 
     fn end(&mut self, how: End) {
         if self.broker.process().is_some() {
+            let rebalancing = self.shared.groups.borrow().iter().filter(|group| group.is_rebalancing()).count();
+            (0..rebalancing).for_each(|_| self.shared.reached(Reached::CrashDuringRebalance));
             self.count(if how == End::PowerLoss { Effect::PowerLoss } else { Effect::Kill }, 1);
         }
         self.broker.end(how);

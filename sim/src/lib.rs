@@ -9,6 +9,7 @@ pub mod broker;
 pub mod checkers;
 pub mod client;
 pub mod clock;
+pub mod coverage;
 pub mod dice;
 pub mod disk;
 pub mod executor;

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use sim::coverage::{Coverage, Reached};
 use sim::faults::{Effect, Effects};
+
+/// So many seeds have to reach everything that groups can go through.
+const SEEDS_FOR_COVERAGE: u64 = 200;
 
 /// Runs whole brokers in a simulated world.
 #[derive(Debug, Parser)]
@@ -62,6 +66,7 @@ struct Totals {
     acked: usize,
     read: usize,
     effects: Effects,
+    coverage: Coverage,
 }
 
 fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode {
@@ -74,6 +79,9 @@ fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode 
                 totals.read += outcome.read;
                 for (effect, times) in &outcome.effects {
                     *totals.effects.entry(*effect).or_insert(0) += times;
+                }
+                for (reached, times) in &outcome.coverage {
+                    *totals.coverage.entry(*reached).or_insert(0) += times;
                 }
                 if arguments.seed.is_some() {
                     println!("seed {seed}: {} events, hash {:016x}", outcome.events, outcome.hash);
@@ -102,10 +110,18 @@ fn report(seed: u64, failures: &[String]) {
 }
 
 fn summarize(totals: &Totals) -> ExitCode {
-    let Totals { seeds, failed, acked, read, effects } = totals;
+    let Totals { seeds, failed, acked, read, effects, coverage } = totals;
     println!("{seeds} seeds, {} failed: {acked} values acknowledged, {read} read at the end", failed.len());
     let text: Vec<String> =
         Effect::ALL.iter().map(|effect| format!("{effect:?} {}", effects.get(effect).unwrap_or(&0))).collect();
     println!("faults that took effect: {}", text.join(", "));
+    let text: Vec<String> =
+        Reached::ALL.iter().map(|reached| format!("{reached:?} {}", coverage.get(reached).unwrap_or(&0))).collect();
+    println!("groups went through: {}", text.join(", "));
+    let missing: Vec<_> = Reached::ALL.iter().filter(|reached| !coverage.contains_key(reached)).collect();
+    if *seeds >= SEEDS_FOR_COVERAGE && !missing.is_empty() {
+        println!("no group went through {missing:?}: {seeds} seeds without that prove nothing about it");
+        return ExitCode::FAILURE;
+    }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

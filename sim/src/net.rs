@@ -46,6 +46,10 @@ struct Connection {
     profile: NetProfile,
     to_broker: Pipe,
     to_client: Pipe,
+    /// The client's name.
+    peer: String,
+    /// Nothing arrives before this time, in ns.
+    stalled_until_ns: Cell<u64>,
     cut: Cell<bool>,
 }
 
@@ -65,6 +69,10 @@ impl Connection {
     async fn read(&self, pipe: &Pipe, space: usize) -> io::Result<Bytes> {
         loop {
             self.check()?;
+            if self.clock.now_ns() < self.stalled_until_ns.get() {
+                self.clock.sleep_until(self.stalled_until_ns.get()).await;
+                continue;
+            }
             let front = pipe.chunks.borrow().front().map(|(arrival_ns, _)| *arrival_ns);
             match front {
                 Some(arrival_ns) if arrival_ns <= self.clock.now_ns() => return Ok(self.take(pipe, space)),
@@ -210,6 +218,8 @@ impl Net {
             profile: inner.profile.borrow().clone(),
             to_broker: Pipe::default(),
             to_client: Pipe::default(),
+            peer: peer.to_owned(),
+            stalled_until_ns: Cell::new(0),
             cut: Cell::new(false),
         });
         let mut connections = inner.connections.borrow_mut();
@@ -231,6 +241,13 @@ impl Net {
         }
         self.0.dice.pick(&alive).cut();
         true
+    }
+
+    /// Lets nothing arrive on a client's connections before a time, in ns; says how many connections that are.
+    pub fn stall(&self, peer: &str, until_ns: u64) -> usize {
+        let alive = self.alive();
+        let own = alive.iter().filter(|connection| connection.peer == peer);
+        own.inspect(|connection| connection.stalled_until_ns.set(until_ns)).count()
     }
 
     /// Cuts them all, as the end of the broker's process does.

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use crate::broker::{Broker, Machine};
 use crate::checkers::{self, Report};
-use crate::client::{Shared, TopicState, admin, committer, consumer, finale, producer};
+use crate::client::group::Group;
+use crate::client::member::script;
+use crate::client::{Shared, TopicState, admin, committer, consumer, finale, producer, settle};
 use crate::clock::Clock;
+use crate::coverage::Coverage;
 use crate::dice::Dice;
 use crate::disk::{DiskLatency, SimDisk};
 use crate::executor::{Executor, Notify, Owner};
 use crate::faults::{Effects, Operator};
 use crate::net::Net;
-use crate::scenario::{Loads, Scenario};
+use crate::scenario::{FAULTS_WITHIN, Loads, Scenario};
 use crate::trace::Trace;
 
 /// How long clients may take to finish once everything is healed.
@@ -35,6 +38,8 @@ pub struct Outcome {
     pub violations: Vec<String>,
     /// Faults that took effect.
     pub effects: Effects,
+    /// What groups went through.
+    pub coverage: Coverage,
     /// Values that were acknowledged.
     pub acked: usize,
     /// Values that were there at the end.
@@ -45,7 +50,8 @@ impl Outcome {
     /// Everything that may not be, one line each.
     pub fn failures(&self) -> Vec<String> {
         let anomalies = self.report.anomalies.iter().map(ToString::to_string);
-        self.violations.iter().cloned().chain(anomalies).collect()
+        let group_anomalies = self.report.group_anomalies.iter().map(ToString::to_string);
+        self.violations.iter().cloned().chain(anomalies).chain(group_anomalies).collect()
     }
 }
 
@@ -76,6 +82,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
         Effects::new()
     });
     broker.end(crate::broker::End::Kill);
+    shared.groups.take();
     let mut history = shared.history.take();
     for topic in shared.topics.borrow().iter().filter(|topic| topic.state != TopicState::Alive) {
         history.forget_topic(topic.id);
@@ -87,6 +94,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
         report: checkers::check(&history),
         violations: shared.violations.take(),
         effects,
+        coverage: shared.coverage.take(),
         acked: history.acked(),
         read: history.read_at_the_end(),
     }
@@ -127,15 +135,28 @@ async fn play(executor: Executor, shared: Rc<Shared>, scenario: Scenario, dice: 
     operator.start().await;
     admin::create_all(&shared, &scenario.topics).await;
     let topics = shared.topics.borrow().clone();
-    let Loads { producers, consumers, committers, admin } = scenario.loads(&topics);
+    let Loads { producers, consumers, committers, groups, admin } = scenario.loads(&topics);
     let (workers, readers) = (Crew::new(executor.clone()), Crew::new(executor.clone()));
     producers.into_iter().for_each(|plan| workers.spawn(producer::produce(shared.clone(), plan)));
     committers.iter().for_each(|plan| workers.spawn(committer::commit(shared.clone(), plan.clone())));
     workers.spawn(admin::administer(shared.clone(), admin, Duration::from_secs(1)));
     consumers.into_iter().for_each(|plan| readers.spawn(consumer::consume(shared.clone(), plan)));
+    let groups: Vec<Rc<Group>> = groups.into_iter().map(|plan| Rc::new(Group::new(plan))).collect();
+    shared.groups.replace(groups.clone());
+    shared.faults_end_ns.set(shared.clock.now_ns() + FAULTS_WITHIN.as_nanos() as u64);
+    for group in &groups {
+        let members = group.plan.members.iter();
+        members.for_each(|plan| readers.spawn(script::inhabit(shared.clone(), group.clone(), plan.clone())));
+    }
     operator.bring(scenario.faults.clone()).await;
     operator.heal().await;
+    if !groups.is_empty() {
+        shared.clock.sleep_until(shared.faults_end_ns.get()).await;
+    }
+    settle::all_settle(&shared, &groups).await;
     finish(&shared, workers, "writers").await;
+    settle::all_settle(&shared, &groups).await;
+    settle::all_read(&shared, &groups).await;
     shared.stopping.set(true);
     finish(&shared, readers, "consumers").await;
     operator.restart(dice.within(1..=4) as u16).await;

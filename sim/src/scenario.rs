@@ -15,16 +15,19 @@ use crate::client::Topic;
 use crate::client::admin::{AdminStep, TopicPlan};
 use crate::client::committer::CommitterPlan;
 use crate::client::consumer::ConsumerPlan;
+use crate::client::group::GroupPlan;
 use crate::client::producer::ProducerPlan;
 use crate::dice::Dice;
 use crate::disk::DiskProfile;
 use crate::faults::{Broken, Fault};
 use crate::net::NetProfile;
 
+mod groups;
+
 /// Most cores of a simulated broker.
 const CORES_MAX: u64 = 4;
 /// Within this time all faults happen.
-const FAULTS_WITHIN: Duration = Duration::from_secs(4);
+pub const FAULTS_WITHIN: Duration = Duration::from_secs(4);
 const MICROSECOND: Duration = Duration::from_micros(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -49,6 +52,7 @@ pub struct Scenario {
     /// What goes wrong when, in order.
     pub faults: Vec<(Duration, Fault)>,
     dice: Dice,
+    group_dice: Dice,
     /// Large records and small segments.
     bulky: bool,
 }
@@ -59,8 +63,10 @@ pub struct Loads {
     pub producers: Vec<ProducerPlan>,
     /// Readers.
     pub consumers: Vec<ConsumerPlan>,
-    /// Groups.
+    /// Groups without members.
     pub committers: Vec<CommitterPlan>,
+    /// Groups with members.
+    pub groups: Vec<GroupPlan>,
     /// The administrator's steps.
     pub admin: Vec<AdminStep>,
 }
@@ -88,6 +94,7 @@ impl Scenario {
             topics: topics(&dice, bulky),
             faults: faults(&dice),
             dice: dice.fork(),
+            group_dice: dice.fork(),
             bulky,
         }
     }
@@ -123,7 +130,8 @@ impl Scenario {
             pause: 60 * MILLISECOND,
         });
         let (consumers, committers) = (consumers.collect(), committers.collect());
-        Loads { producers, consumers, committers, admin: self.admin(topics, &all) }
+        let admin = self.admin(topics, &all);
+        Loads { producers, consumers, committers, groups: groups::groups(&self.group_dice, topics), admin }
     }
 
     fn producer(&self, index: u64, partitions: Vec<(TopicPartitionId, String)>) -> ProducerPlan {
@@ -149,7 +157,7 @@ impl Scenario {
         let dice = &self.dice;
         let mut steps = Vec::new();
         for index in 0..dice.within(0..=6) {
-            match dice.below(3) {
+            match dice.below(4) {
                 0 => {
                     let name = format!("extra-{index}");
                     let partitions = dice.within(1..=3) as i32;
@@ -164,6 +172,10 @@ impl Scenario {
                 1 => {
                     let (key, name) = dice.pick(all).clone();
                     steps.push(AdminStep::DeleteRecords(key, name, dice.within(1..=100)));
+                }
+                2 => {
+                    let (_, name) = dice.pick(all).clone();
+                    steps.push(AdminStep::Grow(name, dice.within(1..=2) as i32));
                 }
                 _ if topics.len() > 1 && dice.chance(25) => {
                     steps.push(AdminStep::Delete(dice.pick(&topics[1..]).name.clone()));
@@ -184,6 +196,8 @@ fn config(dice: &Dice) -> BrokerConfig {
         ("data.dir", "/data".to_owned()),
         ("auto.create.topics.enable", "false".to_owned()),
         ("offsets.topic.num.partitions", dice.within(1..=4).to_string()),
+        ("group.min.session.timeout.ms", "1".to_owned()),
+        ("group.initial.rebalance.delay.ms", dice.pick(&[0, 0, 50, 500]).to_string()),
         ("log.retention.check.interval.ms", dice.pick(&[100, 1000]).to_string()),
         ("batch.validation", dice.pick(&["header", "full"]).to_string()),
     ];

@@ -7,13 +7,18 @@ use wire::api::k03_metadata::MetadataRequestTopic;
 use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfig};
 use wire::api::k20_delete_topics::DeleteTopicState;
 use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
-use wire::api::{CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, MetadataRequest};
+use wire::api::k37_create_partitions::CreatePartitionsTopic;
+use wire::api::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, MetadataRequest,
+};
 use wire::{ErrorCode, TopicPartitionId, Uuid};
 
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, Topic, TopicState};
+use crate::coverage::Reached;
 use crate::history::Event;
 
+const CREATE_PARTITIONS_VERSION: i16 = 3;
 const CREATE_TOPICS_VERSION: i16 = 7;
 const DELETE_TOPICS_VERSION: i16 = 6;
 const DELETE_RECORDS_VERSION: i16 = 2;
@@ -36,6 +41,8 @@ pub struct TopicPlan {
 pub enum AdminStep {
     /// Creates a topic.
     Create(TopicPlan),
+    /// Gives a topic so many more partitions.
+    Grow(String, i32),
     /// Deletes a topic by name.
     Delete(String),
     /// Deletes a part of a partition's records, in percent of those that there are.
@@ -68,6 +75,7 @@ async fn until_answered(shared: &Shared, kept: &mut Option<Link>, step: &AdminSt
         };
         let done = match step {
             AdminStep::Create(plan) => create(shared, &mut link, plan).await,
+            AdminStep::Grow(name, more) => grow(shared, &mut link, name, *more).await,
             AdminStep::Delete(name) => delete(shared, &mut link, name).await,
             AdminStep::DeleteRecords(key, name, percent) => {
                 delete_records(shared, &mut link, (*key, name), *percent).await
@@ -121,6 +129,7 @@ async fn create(shared: &Shared, link: &mut Link, plan: &TopicPlan) -> Result<bo
     let topic = Topic { name: plan.name.clone(), id, partitions: plan.partitions, state: TopicState::Alive };
     shared.trace.event(format_args!("topic {} is {id}", topic.name));
     shared.topics.borrow_mut().push(topic);
+    shared.topics_changed();
     let has_retention = plan.configs.iter().any(|(name, _)| name.starts_with("retention"));
     for partition in 0..plan.partitions {
         let key = TopicPartitionId { topic: id, partition };
@@ -159,9 +168,36 @@ async fn delete(shared: &Shared, link: &mut Link, name: &str) -> Result<bool, Lo
         Some(ErrorCode::None | ErrorCode::UnknownTopicId) => {
             let mut topics = shared.topics.borrow_mut();
             topics.iter_mut().filter(|topic| topic.id == id).for_each(|topic| topic.state = TopicState::Deleted);
+            shared.topics_changed();
+            if shared.is_read_by_groups(name) {
+                shared.reached(Reached::TopicDeleted);
+            }
             Ok(true)
         }
         _ => Ok(unexpected(shared, "DeleteTopics", code)),
+    }
+}
+
+async fn grow(shared: &Shared, link: &mut Link, name: &str, more: i32) -> Result<bool, Lost> {
+    let found = shared.topics.borrow().iter().rfind(|topic| topic.name == name).cloned();
+    let Some(topic) = found.filter(|topic| topic.state == TopicState::Alive) else { return Ok(true) };
+    let count = topic.partitions + more;
+    let topics = vec![CreatePartitionsTopic { name: name.to_owned(), count, assignments: None }];
+    let request = CreatePartitionsRequest { topics, timeout_ms: TIMEOUT_MS, validate_only: false };
+    let response = link.ask(CREATE_PARTITIONS_VERSION, &request).await?;
+    let code = response.results.first().map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code);
+    match ErrorCode::from_code(code) {
+        // The latter: an earlier attempt went unanswered.
+        Some(ErrorCode::None | ErrorCode::InvalidPartitions) => {
+            let mut topics = shared.topics.borrow_mut();
+            topics.iter_mut().filter(|known| known.id == topic.id).for_each(|known| known.partitions = count);
+            shared.topics_changed();
+            if shared.is_read_by_groups(name) {
+                shared.reached(Reached::TopicGrew);
+            }
+            Ok(true)
+        }
+        _ => Ok(unexpected(shared, "CreatePartitions", code)),
     }
 }
 

@@ -9,7 +9,7 @@ use wire::{ErrorCode, TopicPartitionId};
 use super::committer::{self, CommitterPlan};
 use super::consumer::{EARLIEST, FETCH_VERSION, LATEST, fetch_request, list_offset};
 use super::link::{Link, Lost};
-use super::{RETRY, Shared, Topic, TopicState, admin, records};
+use super::{RETRY, Shared, Topic, TopicState, admin, records, settle};
 use crate::history::FinalRead;
 
 /// Bytes asked for at a time.
@@ -55,6 +55,10 @@ async fn look_once(shared: &Shared, link: &mut Link, committers: &[CommitterPlan
         if !shared.may_be_gone(plan.partition.0.topic) {
             committer::look(shared, link, plan).await?;
         }
+    }
+    let groups = shared.groups.borrow().clone();
+    for group in &groups {
+        settle::look(shared, link, group).await?;
     }
     Ok(())
 }
