@@ -131,7 +131,13 @@ impl Scenario {
         });
         let (consumers, committers) = (consumers.collect(), committers.collect());
         let admin = self.admin(topics, &all);
-        Loads { producers, consumers, committers, groups: groups::groups(&self.group_dice, topics), admin }
+        Loads {
+            producers,
+            consumers,
+            committers,
+            groups: groups::groups(&self.group_dice, &self.config, topics),
+            admin,
+        }
     }
 
     fn producer(&self, index: u64, partitions: Vec<(TopicPartitionId, String)>) -> ProducerPlan {
@@ -197,6 +203,7 @@ fn config(dice: &Dice) -> BrokerConfig {
         ("auto.create.topics.enable", "false".to_owned()),
         ("offsets.topic.num.partitions", dice.within(1..=4).to_string()),
         ("group.min.session.timeout.ms", "1".to_owned()),
+        ("group.disconnect.grace.ms", dice.pick(&[-1, 30, 3_000]).to_string()),
         ("group.initial.rebalance.delay.ms", dice.pick(&[0, 0, 50, 500]).to_string()),
         ("log.retention.check.interval.ms", dice.pick(&[100, 1000]).to_string()),
         ("batch.validation", dice.pick(&["header", "full"]).to_string()),

@@ -2,10 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sim::coverage::{Coverage, Reached};
 use sim::faults::{Effect, Effects};
 
 /// Run every time; fewer where nothing is optimized, but enough for every kind of fault.
-const FIXED: std::ops::Range<u64> = 0..if cfg!(debug_assertions) { 120 } else { 200 };
+const FIXED: std::ops::Range<u64> = 0..if cfg!(debug_assertions) { 150 } else { 200 };
 /// Of the clock's choice, printed when one fails.
 const RANDOM: u64 = 8;
 
@@ -17,8 +18,8 @@ fn judge(seed: u64) -> sim::Outcome {
 }
 
 #[test]
-fn acknowledged_records_survive_the_fixed_seeds_whose_faults_all_take_effect() {
-    let mut effects = Effects::new();
+fn acknowledged_records_and_groups_survive_the_fixed_seeds_whose_faults_all_take_effect() {
+    let (mut effects, mut coverage) = (Effects::new(), Coverage::new());
     let (mut acked, mut read) = (0, 0);
     for seed in FIXED {
         let outcome = judge(seed);
@@ -27,11 +28,16 @@ fn acknowledged_records_survive_the_fixed_seeds_whose_faults_all_take_effect() {
         for (effect, times) in outcome.effects {
             *effects.entry(effect).or_insert(0) += times;
         }
+        for (reached, times) in outcome.coverage {
+            *coverage.entry(reached).or_insert(0) += times;
+        }
     }
     assert!(acked > 10_000 && read > 10_000, "{acked} acknowledged, {read} read: too little for a verdict");
     let missing: Vec<_> =
         Effect::ALL.iter().filter(|effect| effects.get(effect).is_none_or(|&times| times == 0)).collect();
     assert!(missing.is_empty(), "faults that never took effect prove nothing: {missing:?}");
+    let missing: Vec<_> = Reached::ALL.iter().filter(|reached| !coverage.contains_key(reached)).collect();
+    assert!(missing.is_empty(), "what groups never went through is not shown: {missing:?}");
 }
 
 #[test]

@@ -119,6 +119,10 @@ impl Checker {
                     member.lease_ns = member.lease_ns.max(lease_ns);
                 }
             }
+            &GroupAction::Waits { lease_ns } => {
+                let member = self.members.entry(who).or_default();
+                member.lease_ns = member.lease_ns.min(lease_ns);
+            }
             GroupAction::Released(partitions) => {
                 for partition in partitions {
                     self.holders.entry(*partition).or_default().remove(&who);
@@ -172,10 +176,12 @@ impl Checker {
 
     fn granted(&mut self, who: ProcessId, partition: TopicPartitionId, epoch: i32, at_ns: u64) {
         let holders = self.holders.entry(partition).or_default();
+        // Somebody's former self may hear late what it was given before.
+        let is_former = self.members.get(&who).is_some_and(|member| member.is_abandoned);
         for (&other, &since) in holders.iter().filter(|&(&other, _)| other != who) {
             let holder = self.members.get(&other).expect("who holds something is a member");
             let may_hold = at_ns < holder.lease_ns && since <= epoch;
-            if !holder.is_abandoned && holder.fenced_ns.is_none() && (may_hold || since == epoch) {
+            if !is_former && !holder.is_abandoned && holder.fenced_ns.is_none() && (may_hold || since == epoch) {
                 let (members, epochs) = ((other, who), (since, epoch));
                 self.found.push(GroupAnomalyKind::TwoOwners { partition, members, epochs });
             }

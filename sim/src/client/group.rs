@@ -26,6 +26,9 @@ pub struct GroupPlan {
     pub session: Duration,
     /// How long the group waits for a member to follow a rebalance.
     pub rebalance: Duration,
+    /// How long the coordinator waits for a member whose connection is lost while it waits for an answer, if it does not
+    /// wait for its whole session.
+    pub grace: Option<Duration>,
     /// Between two heartbeats of a member.
     pub heartbeat: Duration,
     /// Between two commits of a member.

@@ -330,6 +330,14 @@ impl Member {
         self.record(GroupAction::Renewed { asked_ns, lease_ns });
     }
 
+    /// It is about to send a request that is parked.
+    fn waits(&self) {
+        if let (Some(grace), None) = (self.group.plan.grace, &self.instance) {
+            let lease_ns = self.shared.clock.now_ns() + grace.as_nanos() as u64;
+            self.record(GroupAction::Waits { lease_ns });
+        }
+    }
+
     /// Gives partitions up.
     fn release(&mut self, partitions: Vec<TopicPartitionId>) {
         if !partitions.is_empty() {

@@ -53,6 +53,11 @@ pub enum GroupAction {
         /// Until when its lease lasts.
         lease_ns: u64,
     },
+    /// The member is about to wait for an answer. Should its connection be lost meanwhile, its lease ends no later than this.
+    Waits {
+        /// In ns.
+        lease_ns: u64,
+    },
     /// The member has given partitions up: it neither reads nor commits them any more.
     Released(Vec<TopicPartitionId>),
     /// The member's claim is void by its own side's doing: it asks to leave, or its successor, with the same instance id,

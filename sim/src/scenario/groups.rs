@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ::broker::config::BrokerConfig;
+
 use super::{FAULTS_WITHIN, MILLISECOND};
 use crate::client::Topic;
 use crate::client::group::{GroupPlan, Versions};
@@ -13,12 +15,12 @@ use crate::dice::Dice;
 const MEMBERS_MAX: u64 = 5;
 
 /// The groups that read some of these topics.
-pub(super) fn groups(dice: &Dice, topics: &[Topic]) -> Vec<GroupPlan> {
+pub(super) fn groups(dice: &Dice, config: &BrokerConfig, topics: &[Topic]) -> Vec<GroupPlan> {
     let count = *dice.pick(&[0, 0, 1, 1, 1, 2]);
-    (0..count).map(|number| group(&dice.fork(), number, topics)).collect()
+    (0..count).map(|number| group(&dice.fork(), number, config, topics)).collect()
 }
 
-fn group(dice: &Dice, number: u32, topics: &[Topic]) -> GroupPlan {
+fn group(dice: &Dice, number: u32, config: &BrokerConfig, topics: &[Topic]) -> GroupPlan {
     let session = *dice.pick(&[150, 400, 1000]) * MILLISECOND;
     let rebalance = *dice.pick(&[200, 500, 1500]) * MILLISECOND;
     let versions = *dice.pick(&[Versions::NEW, Versions::NEW, Versions::MIDDLE, Versions::OLD]);
@@ -42,6 +44,7 @@ fn group(dice: &Dice, number: u32, topics: &[Topic]) -> GroupPlan {
         topics: read,
         session,
         rebalance,
+        grace: config.group_disconnect_grace_ms.map(|ms| ms as u32 * MILLISECOND),
         heartbeat: session.min(rebalance) / *dice.pick(&[4, 10]),
         commit: *dice.pick(&[20, 100, 400]) * MILLISECOND,
         commits_before_revoking: dice.chance(60),

@@ -110,6 +110,13 @@ fn a_partition_is_granted_while_its_holder_has_a_lease() {
 }
 
 #[test]
+fn who_waits_for_an_answer_may_be_dropped_sooner() {
+    let waits = (70, A, GroupAction::Waits { lease_ns: 75 });
+    assert_eq!(after_a(&[waits.clone(), granted(80, B, 2, &[KEY])]), []);
+    assert_eq!(after_a(&[waits, granted(72, B, 2, &[KEY])]).len(), 1);
+}
+
+#[test]
 fn a_lease_that_has_run_out_is_not_renewed() {
     assert_eq!(after_a(&[renewed(140, A), granted(150, B, 2, &[KEY])]), []);
 }
@@ -119,6 +126,8 @@ fn one_epoch_gives_a_partition_once_whatever_the_leases() {
     let two = GroupAnomalyKind::TwoOwners { partition: KEY, members: (A, B), epochs: (1, 1) };
     assert_eq!(after_a(&[granted(300, B, 1, &[KEY])]), [two]);
     assert_eq!(after_a(&[(250, A, GroupAction::Abandoned), granted(300, B, 1, &[KEY])]), [], "B is A's next life");
+    let late = [granted(60, B, 1, &[OTHER]), (65, B, GroupAction::Abandoned), granted(70, B, 1, &[KEY])];
+    assert_eq!(after_a(&late), [], "A is B's next life, and B hears late what it had");
     assert_eq!(judge_as(false, &[&a_has_read()[..], &[released(60, A), granted(70, B, 1, &[KEY])]].concat()), []);
 }
 

@@ -85,6 +85,7 @@ impl Member {
         if self.member_id.is_empty() {
             self.abandon_former();
         }
+        self.waits();
         let plan = &self.group.plan;
         let request = JoinGroupRequest {
             group_id: plan.id(),
@@ -126,6 +127,7 @@ impl Member {
         self.assigned_from = None;
         let assignments = if is_leader { self.assign(&joined).await? } else { Vec::new() };
         self.ready(Place::Coordinator).await?;
+        self.waits();
         let asked_ns = self.shared.clock.now_ns();
         let version = self.group.plan.versions.sync;
         let named = version >= SYNC_PROTOCOL_VERSION;
@@ -185,7 +187,7 @@ impl Member {
     }
 
     async fn take_assignment(&mut self, asked_ns: u64, assigned: BTreeSet<Named>) -> Result<(), Trouble> {
-        if assigned.iter().any(|(topic, partition)| !self.topics.get(topic).is_some_and(|(_, count)| partition < count))
+        if assigned.iter().any(|(topic, partition)| self.topics.get(topic).is_none_or(|(_, count)| partition >= count))
         {
             self.refresh_topics().await?;
         }
