@@ -23,8 +23,8 @@ DRAIN_SECONDS_MAX = 120
 class Load:
     """KillLoad as a process of its own."""
 
-    def __init__(self, context, topic, folder):
-        argv = [str(word) for word in java("KillLoad", context.bootstrap, topic, PARTITIONS, RATE, folder)]
+    def __init__(self, context, topic, folder, rate=RATE):
+        argv = [str(word) for word in java("KillLoad", context.bootstrap, topic, PARTITIONS, rate, folder)]
         self.errors = open(context.log, "ab")
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
         self.acks = 0

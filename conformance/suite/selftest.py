@@ -1,6 +1,6 @@
 """The checks can fail: each anomaly, put into a history by hand, must be found. Needs no broker."""
 
-from . import dataset, judge, kill, sink
+from . import dataset, judge, group_kill, kill, sink
 from .runner import Failed, Test
 
 STARTED_MS = 1_000
@@ -167,8 +167,42 @@ def verdict(context):
         must_raise(context, judge.Misjudged, what, lambda change=change: check(change))
 
 
+def group_history(context):
+    """Tampers with what a group went through that lived on while its broker was killed."""
+    def event(at, kind, **fields):
+        return {"at": at, "member": "m", "event": kind, **fields}
+
+    def record(at, offset, number=None):
+        return event(at, "record", partition=0, offset=offset, value=str(offset if number is None else number))
+
+    log = {0: [(offset, offset) for offset in range(4)]}
+    faithful = [event(1, "assigned", partitions=[["t", 0]]), record(2, 0), record(3, 1), event(4, "committed", offsets=[["t", 0, 2]]),
+                event(5, "assigned", partitions=[["t", 0]]), record(6, 2), record(7, 3), event(8, "committed", offsets=[["t", 0, 4]])]
+    snapshots = [(5, {0: 2}), (9, {0: 4})]
+
+    def check(change=lambda events, snapshots: None):
+        events, told = list(faithful), list(snapshots)
+        change(events, told)
+        group_kill.check_commits(events, told)
+        group_kill.check_tenures(events)
+        group_kill.check_records(events, log)
+
+    check()
+    changes = {
+        "an acknowledged commit is gone": lambda events, told: told.__setitem__(0, (5, {0: 1})),
+        "all commits are gone": lambda events, told: told.__setitem__(1, (9, {})),
+        "a commit goes back": lambda events, told: told.insert(1, (6, {0: 3})) or told.insert(2, (7, {0: 2})),
+        "a member begins before what is committed": lambda events, told: events.insert(5, record(5.5, 1)),
+        "a record never reaches the group": lambda events, told: events.pop(6),
+        "a record reaches the group as another one": lambda events, told: events.__setitem__(6, record(7, 3, 9)),
+    }
+    for what, change in changes.items():
+        must_raise(context, Failed, what, lambda change=change: check(change))
+
+
 def tests():
     yield Test("self/compare", compare)
     yield Test("self/kill-history", verify)
     yield Test("self/sink-table", table)
     yield Test("self/group-verdict", verdict)
+    yield Test("self/group-kill-history", group_history)

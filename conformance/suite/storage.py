@@ -22,12 +22,13 @@ COMPLAINT = re.compile(r"(?i)isvalid: false|mismatch|non-consecutive|found.*corr
 
 
 @contextmanager
-def own_broker(context, settings=()):
-    """A broker for one test, in the shared one's place while the test runs."""
+def own_broker(context, settings=(), by_kind=None):
+    """A broker for one test, in the shared one's place while the test runs; `by_kind` has settings for brokers of one name."""
     if context.make_broker is None:
         raise Skip("needs a broker of its own")
     shared, broker = context.broker, context.make_broker(context.folder / "broker", settings)
     context.broker = broker
+    broker.settings += (by_kind or {}).get(broker.name, ())
     try:
         yield broker.start()
         broker.remove()
