@@ -391,7 +391,7 @@ SCENARIOS = [
     ("automatic-commits", automatic, WAYS),
     ("seek-and-pause", seek_and_pause, kinds(WAYS, *PROGRAMS)),
     ("topic-grows", grown, WAYS),
-    ("pattern-finds-new-topic", pattern, [kind for kind in WAYS if kind.client != "node"]),
+    ("pattern-finds-new-topic", pattern, [kind for kind in WAYS if kind.client != "node" and kind.protocol == "classic"]),
     ("deleted-and-reused", deleted, kinds(WAYS, *PROGRAMS)),
     ("reset-decides-only-without-offset", reset, WAYS),
 ]
