@@ -2,10 +2,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.OffsetOutOfRangeException;
@@ -141,6 +143,29 @@ final class Offsets {
             Kafka.equal("keys", keys, roundsOf.size());
             for (var order : roundsOf.values()) Kafka.equal("rounds in order", order.stream().sorted().toList(), order);
             Kafka.check(partitionOf.values().stream().distinct().count() > 1, "all keys in one partition");
+            Kafka.get(admin.deleteTopics(List.of(topic)).all());
+        }
+    }
+
+    /** Commits with metadata are read back; what was never committed is absent; a commit may go back. */
+    static void commit(Kafka kafka, String topic) throws Exception {
+        try (var admin = kafka.admin(); var consumer = kafka.consumer("group.id", topic, "isolation.level", "read_committed")) {
+            kafka.createTopic(admin, topic, 2);
+            kafka.produceNumbers(topic, 2, 20);
+            var first = new TopicPartition(topic, 0);
+            var second = new TopicPartition(topic, 1);
+            consumer.assign(List.of(first, second));
+            Kafka.pollExactly(consumer, 20);
+            consumer.commitSync(Map.of(first, new OffsetAndMetadata(7, "a note")));
+            var committed = consumer.committed(Set.of(first, second));
+            Kafka.equal("committed", 7L, committed.get(first).offset());
+            Kafka.equal("metadata", "a note", committed.get(first).metadata());
+            Kafka.check(committed.get(second) == null, "an offset never committed: " + committed.get(second));
+            consumer.commitSync(Map.of(first, new OffsetAndMetadata(3), second, new OffsetAndMetadata(0)));
+            try (var resumed = kafka.consumer("group.id", topic)) {
+                resumed.assign(List.of(first));
+                Kafka.equal("first offset after the commit", 3L, Kafka.pollExactly(resumed, 7).get(0).offset());
+            }
             Kafka.get(admin.deleteTopics(List.of(topic)).all());
         }
     }

@@ -14,11 +14,7 @@ public final class Scenario {
     private static final Map<String, Body> ALL = new TreeMap<>();
 
     static {
-        ALL.put("group-share", Groups::share);
-        ALL.put("group-idle-member", Groups::idleMember);
-        ALL.put("group-reset", Groups::reset);
-        ALL.put("group-static-member", Groups::staticMember);
-        ALL.put("group-commit", Groups::commit);
+        ALL.put("commit", Offsets::commit);
         ALL.put("list-offsets", Offsets::list);
         ALL.put("delete-records", Offsets::deleteRecords);
         ALL.put("log-append-time", Offsets::logAppendTime);
