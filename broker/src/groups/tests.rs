@@ -63,6 +63,7 @@ transcripts! {
     retention,
     restart,
     loading,
+    consumer_expressions,
     consumer_joins,
 }
 

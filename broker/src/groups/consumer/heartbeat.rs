@@ -125,10 +125,11 @@ impl ConsumerGroup {
             let message = format!("The consumer group has reached its maximum capacity of {size_max} members.");
             return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
         }
+        self.check_expression(request.subscribed_topic_regex.as_deref())?;
         self.find_member(request)?;
         let assigned_before = self.update_member(turn, &heartbeat);
         if self.topics_changed || self.epoch > self.target_epoch {
-            self.refresh_topics(turn.image);
+            self.refresh_topics(turn);
         }
         if self.epoch > self.target_epoch {
             self.make_target(turn);

@@ -46,7 +46,12 @@ impl ConsumerGroup {
                     member.load_metadata(metadata);
                 }
             }
-            ConsumerRecord::RegularExpression(..) => {}
+            ConsumerRecord::RegularExpression(expression, Some(value)) => {
+                self.expressions.insert(expression, value.into());
+            }
+            ConsumerRecord::RegularExpression(expression, None) => {
+                self.expressions.remove(&expression);
+            }
         }
     }
 

@@ -16,6 +16,7 @@
 //! a partition that its own member is to give up and to get again it gets without a round between.
 
 mod describe;
+mod expressions;
 mod fence;
 mod heartbeat;
 mod load;
@@ -40,6 +41,7 @@ use super::history::History;
 use super::offsets::{Offsets, RetentionBase};
 use super::outbox::{Answer, PendingWrite, Then, Turn, WriteId};
 use super::records::GroupRecord;
+use expressions::Resolved;
 use member::Owned;
 use records::Change;
 
@@ -86,6 +88,8 @@ pub(super) struct ConsumerGroup {
     pub epoch: i32,
     /// What the subscribed topics looked like at this epoch.
     metadata_hash: i64,
+    /// What the members' expressions match, by expression.
+    expressions: BTreeMap<String, Resolved>,
     /// The subscribed topics may look different by now.
     topics_changed: bool,
     /// The group epoch that the target assignment was made for, and when, in ms since the epoch.
@@ -120,6 +124,7 @@ impl ConsumerGroup {
             indexed_deadline: None,
             epoch: 0,
             metadata_hash: 0,
+            expressions: BTreeMap::new(),
             topics_changed: false,
             target_epoch: 0,
             target_timestamp: 0,
@@ -161,11 +166,6 @@ impl ConsumerGroup {
         self.epoch == 0
     }
 
-    /// Whether a topic's offsets are in use.
-    pub fn is_subscribed_to(&self, topic: &str) -> bool {
-        self.members.values().any(|member| member.subscribed_topic_names.contains(topic))
-    }
-
     /// Offsets expire by the time of their commit, whoever the members are.
     pub fn retention_base(&self) -> Option<RetentionBase> {
         Some(RetentionBase::Commit)
@@ -173,7 +173,10 @@ impl ConsumerGroup {
 
     /// The records that remove the group, which has no members.
     pub fn tombstones(&self) -> Vec<GroupRecord> {
-        vec![ConsumerRecord::TargetEpoch(None).into(), ConsumerRecord::Epoch(None).into()]
+        let expressions =
+            self.expressions.keys().map(|expression| ConsumerRecord::RegularExpression(expression.clone(), None));
+        let group = [ConsumerRecord::TargetEpoch(None), ConsumerRecord::Epoch(None)];
+        expressions.chain(group).map(GroupRecord::from).collect()
     }
 
     /// The subscribed topics may look different from now on: the next heartbeat will find out.
@@ -191,6 +194,7 @@ impl ConsumerGroup {
         let before = self.members.get(&member.id);
         let subscription_changed = before.is_none_or(|before| !before.has_metadata_of(&member));
         let assignment_changed = before.is_none_or(|before| !before.has_assignment_of(&member));
+        let expression_before = before.and_then(|before| before.subscribed_topic_regex.clone());
         if subscription_changed {
             self.changes.insert(Change::Member(member.id.clone()));
         }
@@ -207,6 +211,7 @@ impl ConsumerGroup {
         }
         member.schedule(&mut self.timers);
         self.members.insert(member.id.clone(), member);
+        self.forget_expression(expression_before);
     }
 
     /// Takes a member out, with all that it owned and was to own.
@@ -220,6 +225,7 @@ impl ConsumerGroup {
             self.timers.remove(&(deadline, member_id.to_owned()));
         }
         self.target.remove(member_id);
+        self.forget_expression(member.subscribed_topic_regex.clone());
         let id = member_id.to_owned();
         self.changes.extend([Change::Current(id.clone()), Change::Target(id.clone()), Change::Member(id)]);
         Some(member)

@@ -11,6 +11,7 @@ use wire::records::consumer_offsets::OffsetsKey;
 use super::super::assignor::Assignment;
 use super::super::records::GroupRecord;
 use super::ConsumerGroup;
+use super::expressions::Resolved;
 use super::member::{Member, MemberState, Owned};
 
 /// Every value has one version so far.
@@ -119,6 +120,7 @@ pub(super) enum Change {
     /// The classic group that was here before is no more.
     ClassicGroup,
     Member(String),
+    RegularExpression(String),
     Epoch,
     Target(String),
     TargetEpoch,
@@ -135,7 +137,7 @@ impl Change {
                 ConsumerRecord::TargetEpoch(_) => Some(Change::TargetEpoch),
                 ConsumerRecord::Target(member_id, _) => Some(Change::Target(member_id.clone())),
                 ConsumerRecord::Current(member_id, _) => Some(Change::Current(member_id.clone())),
-                ConsumerRecord::RegularExpression(..) => None,
+                ConsumerRecord::RegularExpression(expression, _) => Some(Change::RegularExpression(expression.clone())),
             },
             GroupRecord::Metadata(None) => Some(Change::ClassicGroup),
             GroupRecord::Metadata(Some(_)) | GroupRecord::Offset { .. } => None,
@@ -180,6 +182,10 @@ impl ConsumerGroup {
             Change::Member(id) => {
                 let value = self.members.get(&id).map(Member::to_record);
                 ConsumerRecord::Member(id, value)
+            }
+            Change::RegularExpression(expression) => {
+                let value = self.expressions.get(&expression).map(Resolved::to_record);
+                ConsumerRecord::RegularExpression(expression, value)
             }
             Change::Current(id) => {
                 let value = self.members.get(&id).map(Member::to_current_record);

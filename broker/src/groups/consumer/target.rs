@@ -7,7 +7,6 @@ use wire::Uuid;
 use super::super::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use super::super::outbox::Turn;
 use super::ConsumerGroup;
-use super::member::Member;
 use super::records::Change;
 use crate::catalog::Image;
 
@@ -17,11 +16,11 @@ const HASH_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl ConsumerGroup {
     /// Finds out whether the subscribed topics look as they did at the group's epoch; if not, the epoch moves on.
-    pub(super) fn refresh_topics(&mut self, image: &Image) {
+    pub(super) fn refresh_topics(&mut self, turn: &Turn<'_>) {
         self.topics_changed = false;
-        let topics: BTreeSet<Uuid> =
-            self.members.values().flat_map(|member| subscribed_topics(member, image)).collect();
-        let metadata_hash = hash(&topics, image);
+        self.resolve_expressions(turn);
+        let topics = self.members.values().flat_map(|member| self.subscribed_topics(member, turn.image));
+        let metadata_hash = hash(&topics.collect(), turn.image);
         if metadata_hash == self.metadata_hash {
             return;
         }
@@ -37,7 +36,8 @@ impl ConsumerGroup {
     /// Makes the target assignment of the group's epoch.
     pub(super) fn make_target(&mut self, turn: &Turn<'_>) {
         let nothing = Assignment::new();
-        let members = self.members.values().map(|member| (member.id.as_str(), subscribed_topics(member, turn.image)));
+        let topics_of = |member| self.subscribed_topics(member, turn.image);
+        let members = self.members.values().map(|member| (member.id.as_str(), topics_of(member)));
         let subscribed: BTreeMap<&str, BTreeSet<Uuid>> = members.collect();
         let mut spec = GroupSpec::default();
         for (&id, topics) in &subscribed {
@@ -72,12 +72,6 @@ impl ConsumerGroup {
             votes.into_iter().find(|(_, count)| Some(*count) == most).and_then(|(name, _)| Assignor::named(name));
         wanted.unwrap_or(available[0])
     }
-}
-
-/// The topics that there are of those that a member subscribes to.
-fn subscribed_topics(member: &Member, image: &Image) -> BTreeSet<Uuid> {
-    let named = member.subscribed_topic_names.iter().filter_map(|name| image.topic_named(name));
-    named.map(|topic| topic.id).collect()
 }
 
 /// Changes with what an assignment depends on. Its value is compared with nothing but itself.
