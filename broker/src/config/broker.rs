@@ -6,6 +6,7 @@ use super::ConfigError;
 use super::key::{Key, parse_boolean, parse_list};
 use super::listener::Listener;
 use super::table::{broker_key, nearest_broker_key};
+use crate::groups::MigrationPolicy;
 use crate::groups::assignor::Assignor;
 
 /// How far compressed batches are checked.
@@ -48,6 +49,8 @@ pub struct BrokerConfig {
     pub group_consumer_heartbeat_interval_ms: i32,
     /// Most members of a group of the new protocol.
     pub group_consumer_max_size: usize,
+    /// Which ways a group with members may go between the classic and the new protocol.
+    pub group_consumer_migration_policy: MigrationPolicy,
     /// How long a member of a group of the new protocol may be silent, in ms.
     pub group_consumer_session_timeout_ms: i32,
     /// How long an empty group waits for members, in ms.
@@ -141,6 +144,10 @@ impl BrokerConfig {
             group_consumer_assignors: values.assignors(),
             group_consumer_heartbeat_interval_ms: values.number("group.consumer.heartbeat.interval.ms"),
             group_consumer_max_size: values.number("group.consumer.max.size"),
+            group_consumer_migration_policy: MigrationPolicy::named(
+                values.text("group.consumer.migration.policy").unwrap_or_default(),
+            )
+            .expect("the table has no other policy"),
             group_consumer_session_timeout_ms: values.number("group.consumer.session.timeout.ms"),
             group_initial_rebalance_delay_ms: values.number("group.initial.rebalance.delay.ms"),
             group_max_session_timeout_ms: values.number("group.max.session.timeout.ms"),

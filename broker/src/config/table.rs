@@ -22,6 +22,10 @@ const TIMESTAMP_TYPES: Range =
     Range::OneOf { valid: &["CreateTime", "LogAppendTime"], supported: &["CreateTime", "LogAppendTime"] };
 const BATCH_VALIDATIONS: Range = Range::OneOf { valid: &["header", "full"], supported: &["header", "full"] };
 const ASSIGNORS: Range = Range::OneOf { valid: &["uniform", "range"], supported: &["uniform", "range"] };
+const MIGRATION_POLICIES: Range = Range::OneOf {
+    valid: &["disabled", "downgrade", "upgrade", "bidirectional"],
+    supported: &["disabled", "downgrade", "upgrade", "bidirectional"],
+};
 const LONG_MAX: &str = "9223372036854775807";
 const INT_MAX: &str = "2147483647";
 
@@ -91,6 +95,8 @@ pub static BROKER_KEYS: &[Key] = &[
         "How often members of groups of the new protocol are told to send heartbeats."),
     key("group.consumer.max.size", Int, Some(INT_MAX), Count, AtLeast(1),
         "Most members of a group of the new protocol."),
+    key("group.consumer.migration.policy", String, Some("bidirectional"), Plain, MIGRATION_POLICIES,
+        "Which ways a group with members may go: from the classic protocol to the new one, back, both or neither."),
     key("group.consumer.session.timeout.ms", Int, Some("45000"), Milliseconds, AtLeast(1),
         "How long a member of a group of the new protocol may be silent."),
     key("group.disconnect.grace.ms", Int, Some("3000"), Milliseconds, AtLeast(-1),

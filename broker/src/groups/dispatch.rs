@@ -81,6 +81,10 @@ impl Groups {
             Err((member_id, error)) => return self.outbox.respond(token, join_error(member_id, error)),
         };
         let member_id = join.request.member_id.clone();
+        if self.has_consumers(&group_id) {
+            self.with_consumer(now_ms, &group_id, |group, turn| group.join_classic(turn, join));
+            return;
+        }
         if join.is_new()
             && let Err(error) = self.get_or_create_classic(now_ms, &group_id, partition)
         {
@@ -107,7 +111,10 @@ impl Groups {
     fn sync(&mut self, now_ms: i64, token: Token, request: SyncGroupRequest) {
         let group_id = request.group_id.clone();
         let found = self.partition_of_named(&group_id).and_then(|_| {
-            let found = self.with_classic(now_ms, &group_id, |group, turn| group.sync(turn, token, request));
+            let found = self.with_group(now_ms, &group_id, |group, turn| match group {
+                Group::Classic(group) => group.sync(turn, token, request),
+                Group::Consumer(group) => group.sync_classic(turn, token, request),
+            });
             found.ok_or(ErrorCode::UnknownMemberId)
         });
         if let Err(error) = found {
@@ -120,6 +127,15 @@ impl Groups {
             // The session is not known yet, and starts anew once it is.
             Err(ErrorCode::CoordinatorLoadInProgress) => Ok(()),
             Err(error) => Err(error),
+            Ok(_) if self.has_consumers(&request.group_id) => {
+                let outcome = self.with_consumer(now_ms, &request.group_id, |group, turn| {
+                    group.heartbeat_classic(turn, token, &request)
+                });
+                match outcome.expect("the group is there") {
+                    Ok(()) => return,
+                    Err(error) => Err(error),
+                }
+            }
             Ok(_) => self
                 .with_classic(now_ms, &request.group_id, |group, turn| group.heartbeat(turn, &request))
                 .unwrap_or(Err(ErrorCode::UnknownMemberId)),
@@ -134,6 +150,12 @@ impl Groups {
             Err(error) => LeaveGroupResponse { error_code: error.code(), ..LeaveGroupResponse::default() },
             Ok(_) => {
                 let members = leaving_members(request, version);
+                if self.has_consumers(&group_id) {
+                    self.with_consumer(now_ms, &group_id, |group, turn| {
+                        group.leave_classic(turn, token, version, members);
+                    });
+                    return;
+                }
                 let unknown = |member| member_response(member, ErrorCode::UnknownMemberId);
                 let responses = match self.groups.get(group_id.as_str()) {
                     Some(Group::Classic(_)) => self
@@ -204,7 +226,10 @@ impl Groups {
         let outcome = consumer::validate(&heartbeat.request, version, &self.config).and_then(|()| {
             let partition = self.partition_of(&group_id)?;
             if heartbeat.request.member_epoch == JOIN_EPOCH {
-                self.get_or_create_consumer(&group_id, partition)?;
+                self.get_or_create_consumer(&group_id, partition);
+                if let Some(Group::Classic(_)) = self.groups.get(group_id.as_str()) {
+                    return self.upgrade(now_ms, heartbeat);
+                }
             }
             let outcome = self.with_group(now_ms, &group_id, |group, turn| match group {
                 Group::Consumer(group) => group.heartbeat(turn, heartbeat),

@@ -21,7 +21,7 @@ use super::rebalance::JoinTimer;
 use super::records::GroupRecord;
 
 /// The protocol type of consumers, the only one whose metadata the broker can read.
-const CONSUMER: &str = "consumer";
+pub(super) const CONSUMER: &str = "consumer";
 
 /// Where a group stands. A group that is gone is `Dead` to those who ask, and not here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,8 @@ pub(super) struct ClassicGroup {
     /// Connections on which members were heard, and which are not known to be lost.
     pub connections: BTreeSet<ConnectionId>,
     pub history: History,
+    /// What takes back the consumer group that this one was, until that is on its way to the log.
+    pub unsaved_tombstones: Vec<GroupRecord>,
     /// The deadline under which the group is known: never later than its real one.
     pub indexed_deadline: Option<i64>,
 }
@@ -109,6 +111,7 @@ impl ClassicGroup {
             has_committed: false,
             connections: BTreeSet::new(),
             history: History::default(),
+            unsaved_tombstones: Vec::new(),
             indexed_deadline: None,
         }
     }
@@ -319,8 +322,9 @@ impl ClassicGroup {
         self.history.refused(Refused { at_ms, api, member_id, given, current, error, times: 1 });
     }
 
-    pub fn append(&self, turn: &mut Turn<'_>, records: Vec<GroupRecord>, then: Then) {
+    pub fn append(&mut self, turn: &mut Turn<'_>, mut records: Vec<GroupRecord>, then: Then) {
         let group_id = self.id.clone();
+        records.splice(..0, self.unsaved_tombstones.drain(..));
         turn.out.append(turn.now_ms, PendingWrite::new(self.offsets_partition, group_id, records, then));
     }
 }

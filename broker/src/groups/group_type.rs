@@ -141,7 +141,10 @@ impl Group {
     /// The records that remove the group itself.
     pub fn tombstones(&self) -> Vec<GroupRecord> {
         match self {
-            Group::Classic(_) => vec![GroupRecord::Metadata(None)],
+            Group::Classic(group) => {
+                let consumer = group.unsaved_tombstones.iter().cloned();
+                consumer.chain([GroupRecord::Metadata(None)]).collect()
+            }
             Group::Consumer(group) => group.tombstones(),
         }
     }

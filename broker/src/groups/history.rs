@@ -55,6 +55,8 @@ reasons! {
     SyncMissed = "sync_missed",
     /// The assignment could not be written.
     AssignmentFailed = "assignment_failed",
+    /// The last member of the new protocol is gone, and the group goes on as a classic one.
+    GroupDowngraded = "group_downgraded",
     /// The group has more members than it may have.
     GroupTooLarge = "group_too_large",
 }

@@ -54,7 +54,13 @@ impl Join {
         self.request.member_id == NO_MEMBER
     }
 
-    fn rebalance_timeout_ms(&self) -> i32 {
+    /// Whether the client has to come back with the id that it is given.
+    pub fn needs_known_id(&self) -> bool {
+        self.is_new() && self.request.group_instance_id.is_none() && self.version >= MEMBER_ID_REQUIRED_VERSION
+    }
+
+    /// How long the group waits for the member, in ms.
+    pub fn rebalance_timeout_ms(&self) -> i32 {
         let request = &self.request;
         if self.version < REBALANCE_TIMEOUT_VERSION { request.session_timeout_ms } else { request.rebalance_timeout_ms }
     }
@@ -119,7 +125,7 @@ impl ClassicGroup {
         if let Some(former_id) = instance_id.and_then(|instance_id| self.static_members.get(instance_id)) {
             let former_id = former_id.clone();
             self.replace_static_member(turn, join, &former_id);
-        } else if instance_id.is_none() && join.version >= MEMBER_ID_REQUIRED_VERSION {
+        } else if join.needs_known_id() {
             let deadline = turn.now_ms + i64::from(join.request.session_timeout_ms);
             turn.out.respond(join.token, join_error(&join.new_member_id, ErrorCode::MemberIdRequired));
             self.pending_members.insert(join.new_member_id, deadline);

@@ -41,6 +41,7 @@ mod leave;
 mod load;
 mod member;
 pub mod metrics;
+mod migration;
 mod offsets;
 mod outbox;
 mod rebalance;
@@ -58,11 +59,12 @@ use wire::ErrorCode;
 
 pub use connections::ConnectionId;
 use connections::Connections;
-use consumer::{ConsumerGroup, ConsumerRecord, Refusal};
+use consumer::{ConsumerGroup, ConsumerRecord};
 use group::ClassicGroup;
 use group_type::Group;
 pub use history::Reason;
 pub use load::{LoadError, partition_for};
+pub use migration::MigrationPolicy;
 pub use outbox::WriteId;
 use outbox::{Outbox, PendingWrite, Then, Turn};
 use records::GroupRecord;
@@ -83,6 +85,8 @@ pub struct ConsumerGroupConfig {
     pub session_timeout_ms: i32,
     /// Most members of a group (`group.consumer.max.size`).
     pub size_max: usize,
+    /// Which ways a living group may go between the classic and the new protocol (`group.consumer.migration.policy`).
+    pub migration: MigrationPolicy,
     /// The assignors that members may ask for, at least one; the first where they ask for none
     /// (`group.consumer.assignors`).
     pub assignors: &'static [Assignor],
@@ -130,6 +134,7 @@ impl From<&BrokerConfig> for GroupConfig {
                 heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
                 session_timeout_ms: config.group_consumer_session_timeout_ms,
                 size_max: config.group_consumer_max_size,
+                migration: config.group_consumer_migration_policy,
                 assignors: config.group_consumer_assignors,
             },
         }
@@ -284,6 +289,7 @@ impl Groups {
         let (config, image) = (&self.config, &self.image);
         let mut turn = Turn { now_ms, from: self.from, config, image, out: &mut self.outbox };
         let result = run(group, &mut turn);
+        group.downgrade_if_due(&mut turn);
         if let Some(connection) = self.from.filter(|connection| group.connections().contains(connection)) {
             self.connections.insert(connection, group.id());
         }
@@ -300,6 +306,24 @@ impl Groups {
             self.remove_group(group_id);
         }
         Some(result)
+    }
+
+    /// As [`Groups::with_group`]; `None` where it is not a consumer group with members.
+    fn with_consumer<R>(
+        &mut self,
+        now_ms: i64,
+        group_id: &str,
+        run: impl FnOnce(&mut ConsumerGroup, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
+        let found = self.with_group(now_ms, group_id, |group, turn| match group {
+            Group::Consumer(group) if !group.is_vacant() => Some(run(group, turn)),
+            Group::Consumer(_) | Group::Classic(_) => None,
+        });
+        found.flatten()
+    }
+
+    fn has_consumers(&self, group_id: &str) -> bool {
+        matches!(self.groups.get(group_id), Some(Group::Consumer(group)) if !group.is_vacant())
     }
 
     /// As [`Groups::with_group`]; `None` without such a classic group too.
@@ -347,24 +371,22 @@ impl Groups {
     }
 
     /// Makes sure that there is a consumer group, in the place of a classic one without members if need be. A classic group
-    /// with members stays: GROUP_ID_NOT_FOUND.
-    fn get_or_create_consumer(&mut self, group_id: &str, offsets_partition: i32) -> Result<(), Refusal> {
+    /// with members stays: it would have to be upgraded.
+    fn get_or_create_consumer(&mut self, group_id: &str, offsets_partition: i32) {
         if let Some(group) = self.groups.get_mut(group_id) {
-            let Group::Classic(classic) = group else { return Ok(()) };
+            let Group::Classic(classic) = group else { return };
             if !classic.is_vacant() {
-                let message = format!("Group {group_id} is not a consumer group.");
-                return Err(Refusal::new(ErrorCode::GroupIdNotFound, message));
+                return;
             }
             let mut consumer = ConsumerGroup::replacing(classic.id.clone(), offsets_partition);
             consumer.offsets = std::mem::take(&mut classic.offsets);
             consumer.has_committed = classic.has_committed;
             consumer.indexed_deadline = classic.indexed_deadline;
             *group = Group::Consumer(Box::new(consumer));
-            return Ok(());
+            return;
         }
         let id: Arc<str> = group_id.into();
         self.groups.insert(id.clone(), Group::Consumer(Box::new(ConsumerGroup::new(id, offsets_partition))));
-        Ok(())
     }
 
     fn remove_group(&mut self, group_id: &str) -> Option<Group> {
@@ -387,13 +409,16 @@ impl Groups {
         let Some(write) = self.outbox.take_pending(write_id) else { return };
         let PendingWrite { offsets_partition, group_id, records, then, answers } = write;
         let mut outcome = outcome;
-        if let Some(Group::Consumer(group)) = self.groups.get_mut(&group_id) {
-            if outcome.is_err() {
-                group.write_failed(&records);
-            } else if group.has_unsaved_changes() {
-                // What this one builds upon has failed before it.
+        match self.groups.get_mut(&group_id) {
+            Some(Group::Consumer(group)) if outcome.is_err() => group.write_failed(&records),
+            // What this one builds upon has failed before it.
+            Some(Group::Consumer(group)) if group.has_unsaved_changes() => {
                 outcome = Err(ErrorCode::CoordinatorNotAvailable);
             }
+            Some(Group::Classic(group)) if outcome.is_err() => {
+                group.unsaved_tombstones.extend(records.iter().filter_map(GroupRecord::tombstone));
+            }
+            _ => {}
         }
         if outcome.is_ok() {
             for record in records {
@@ -412,9 +437,14 @@ impl Groups {
                 });
             }
             Then::ReplaceStatic(replaced) => {
+                let mut replaced = Some(*replaced);
                 self.with_classic(now_ms, &group_id, |group, turn| {
-                    group.static_member_persisted(turn, *replaced, outcome);
+                    let replaced = replaced.take().expect("this runs once");
+                    group.static_member_persisted(turn, replaced, outcome);
                 });
+                if let Some(replaced) = replaced {
+                    replaced.join_again(&mut self.outbox);
+                }
             }
             Then::Nothing => {}
         }

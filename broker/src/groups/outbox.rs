@@ -6,12 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::k42_delete_groups::DeletableGroupResult;
-use wire::api::{ConsumerGroupHeartbeatResponse, OffsetCommitResponse, OffsetDeleteResponse};
+use wire::api::{
+    ConsumerGroupHeartbeatResponse, HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, OffsetCommitResponse,
+    OffsetDeleteResponse, SyncGroupResponse,
+};
 
 use super::commit::commit_failed;
 use super::connections::ConnectionId;
 use super::consumer::Refusal;
 use super::delete::offset_delete_error;
+use super::rebalance::{join_error, sync_error};
 use super::records::{self, GroupRecord};
 use super::static_member::ReplacedMember;
 use super::{GroupConfig, GroupEffect, GroupResponse};
@@ -41,6 +45,10 @@ pub(super) enum Answer {
     DeleteGroup { token: Token, group_id: String },
     DeleteOffsets { token: Token, response: OffsetDeleteResponse },
     ConsumerHeartbeat { token: Token, response: ConsumerGroupHeartbeatResponse },
+    Join { token: Token, response: JoinGroupResponse },
+    Sync { token: Token, response: SyncGroupResponse },
+    Heartbeat { token: Token, response: HeartbeatResponse },
+    Leave { token: Token, response: LeaveGroupResponse },
 }
 
 impl Answer {
@@ -65,6 +73,22 @@ impl Answer {
                 Ok(()) => out.respond(token, response),
                 Err(error) => out.respond(token, Refusal::from(error).into_response()),
             },
+            Answer::Join { token, response } => match outcome {
+                Ok(()) => out.respond(token, response),
+                Err(error) => out.respond(token, join_error(&response.member_id, error)),
+            },
+            Answer::Sync { token, response } => match outcome {
+                Ok(()) => out.respond(token, response),
+                Err(error) => out.respond(token, sync_error(error)),
+            },
+            Answer::Heartbeat { token, mut response } => {
+                response.error_code = outcome.err().map_or(response.error_code, ErrorCode::code);
+                out.respond(token, response);
+            }
+            Answer::Leave { token, mut response } => {
+                response.error_code = outcome.err().map_or(response.error_code, ErrorCode::code);
+                out.respond(token, response);
+            }
         }
     }
 }

@@ -187,10 +187,9 @@ impl ClassicGroup {
         }
     }
 
-    /// Takes all assignments back, and tells those who wait for theirs why.
+    /// Tells those who wait for their assignments why there are none. What they had before they may still have.
     pub fn reset_assignments(&mut self, turn: &mut Turn<'_>, error: ErrorCode) {
         for member in self.members.values_mut() {
-            member.assignment = Bytes::new();
             if let Some(token) = member.awaiting_sync.take() {
                 member.reset_heartbeat(turn.now_ms);
                 turn.out.respond(token, sync_error(error));

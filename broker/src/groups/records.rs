@@ -36,6 +36,14 @@ impl GroupRecord {
         GroupRecord::Offset { topic: topic.to_owned(), partition, committed: None }
     }
 
+    /// The record that takes this one back, if it is a consumer group's.
+    pub fn tombstone(&self) -> Option<GroupRecord> {
+        match self {
+            GroupRecord::Consumer(record) => Some(GroupRecord::Consumer(record.tombstone())),
+            GroupRecord::Offset { .. } | GroupRecord::Metadata(_) => None,
+        }
+    }
+
     /// Its key and value; a tombstone has none.
     pub fn to_bytes(&self, group: &str) -> (Vec<u8>, Option<Vec<u8>>) {
         let group = group.to_owned();

@@ -11,7 +11,7 @@ use super::group::{ClassicGroup, State};
 use super::history::Reason;
 use super::join::Join;
 use super::member::{Member, NO_MEMBER};
-use super::outbox::{Then, Turn};
+use super::outbox::{Outbox, Then, Turn};
 use super::rebalance::{join_error, sync_error};
 use crate::Token;
 
@@ -28,6 +28,13 @@ pub(super) struct ReplacedMember {
     /// As it was under its old id.
     previous: Member,
     previous_leader: Option<String>,
+}
+
+impl ReplacedMember {
+    /// The group is not a classic one any more: the member is to join what it has become.
+    pub fn join_again(self, out: &mut Outbox) {
+        out.respond(self.token, join_error(&self.member_id, ErrorCode::RebalanceInProgress));
+    }
 }
 
 impl ClassicGroup {

@@ -1,7 +1,9 @@
 //! Golden transcripts in `testdata`, and what is checked without one.
 
 mod consumer;
+mod embedded;
 mod kafka_log;
+mod mixed;
 mod random;
 mod show;
 mod transcript;
@@ -65,6 +67,10 @@ transcripts! {
     loading,
     consumer_expressions,
     consumer_joins,
+    upgrade_eager,
+    upgrade_cooperative,
+    downgrade,
+    migration_refusals,
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What consumers tell each other through JoinGroup and SyncGroup (protocol type `consumer`).
 //!
-//! Opaque to the broker except for OffsetDelete, which asks who is subscribed to what. Preceded by a version of two bytes.
+//! Opaque to the broker except for OffsetDelete, which asks who is subscribed to what, and for groups on their way between the
+//! classic and the new protocol. Preceded by a version of two bytes.
 //! A version above the known ones is read as the highest known one, as Kafka does: newer fields come last.
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ impl ConsumerProtocolSubscription {
 
     /// A member's metadata in the highest known version.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        encode(self, VERSION_MAX)
     }
 }
 
@@ -31,7 +32,13 @@ impl ConsumerProtocolAssignment {
 
     /// A member's assignment in the highest known version.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        encode(self, VERSION_MAX)
+    }
+
+    /// A member's assignment in the version that its metadata is in; in the highest known one where that cannot be read.
+    pub fn to_bytes_like(&self, metadata: &[u8]) -> Vec<u8> {
+        let version = Reader::new(metadata).i16().unwrap_or(VERSION_MAX);
+        encode(self, version.clamp(0, VERSION_MAX))
     }
 }
 
@@ -44,10 +51,10 @@ fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
     M::decode(&mut reader, version.min(VERSION_MAX))
 }
 
-fn encode<M: Message>(message: &M) -> Vec<u8> {
+fn encode<M: Message>(message: &M, version: i16) -> Vec<u8> {
     let mut writer = Writer::new();
-    writer.i16(VERSION_MAX);
-    message.encode(&mut writer, VERSION_MAX);
+    writer.i16(version);
+    message.encode(&mut writer, version);
     writer.into_vec()
 }
 

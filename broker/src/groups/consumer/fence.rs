@@ -14,10 +14,12 @@ const MEMBER_EPOCH_VERSION: i16 = 9;
 impl Member {
     /// Starts its session anew.
     pub(super) fn begin_session(&mut self, turn: &Turn<'_>) {
-        self.session_deadline = Some(turn.now_ms + i64::from(turn.config.consumer.session_timeout_ms));
+        let classic = self.classic.as_ref().map(|classic| classic.session_timeout_ms);
+        let session_timeout_ms = classic.unwrap_or(turn.config.consumer.session_timeout_ms);
+        self.session_deadline = Some(turn.now_ms + i64::from(session_timeout_ms));
     }
 
-    /// Gives it its time to give partitions up.
+    /// Gives it its time: to give partitions up, or to join or sync where it speaks the classic protocol.
     pub(super) fn await_revocation(&mut self, now_ms: i64) {
         self.rebalance_deadline = Some(now_ms + i64::from(self.rebalance_timeout_ms.max(0)));
     }

@@ -117,8 +117,8 @@ impl ConsumerGroup {
         outcome
     }
 
-    /// A member joins or goes on.
-    fn keep(&mut self, turn: &mut Turn<'_>, heartbeat: ConsumerHeartbeat) -> Result<(), Refusal> {
+    /// A member joins or goes on. Nothing is written where it is refused.
+    pub fn keep(&mut self, turn: &mut Turn<'_>, heartbeat: ConsumerHeartbeat) -> Result<(), Refusal> {
         let request = &heartbeat.request;
         let size_max = turn.config.consumer.size_max;
         if self.members.len() >= size_max && !self.members.contains_key(&request.member_id) {
@@ -128,13 +128,8 @@ impl ConsumerGroup {
         self.check_expression(request.subscribed_topic_regex.as_deref())?;
         self.find_member(request)?;
         let assigned_before = self.update_member(turn, &heartbeat);
-        if self.topics_changed || self.epoch > self.target_epoch {
-            self.refresh_topics(turn);
-        }
-        if self.epoch > self.target_epoch {
-            self.make_target(turn);
-        }
-        self.reconcile(turn, request)?;
+        self.catch_up(turn);
+        self.reconcile(turn, &request.member_id, request.topic_partitions.as_deref())?;
         let member = &self.members[&request.member_id];
         let is_full = request.member_epoch == JOIN_EPOCH
             || request.rebalance_timeout_ms != SAME_REBALANCE_TIMEOUT
@@ -172,7 +167,8 @@ impl ConsumerGroup {
         }
     }
 
-    /// A static member that has left for a moment comes back, under whatever id.
+    /// A static member that has left for a moment comes back, under whatever id. Who speaks the classic protocol, or takes
+    /// the place of somebody who does, need not have left.
     fn replace_static_member(
         &mut self,
         former_id: &str,
@@ -180,27 +176,33 @@ impl ConsumerGroup {
         instance_id: &str,
     ) -> Result<(), Refusal> {
         let member_id = &request.member_id;
-        if self.members[former_id].epoch != STATIC_LEAVE_EPOCH {
+        let former = &self.members[former_id];
+        if former.classic.is_none() && former.epoch != STATIC_LEAVE_EPOCH {
             let message = format!(
                 "Static member {member_id} with instance id {instance_id} cannot join the group because the instance id \
                  is owned by {former_id} member."
             );
             return Err(Refusal::new(ErrorCode::UnreleasedInstanceId, message));
         }
+        self.rename_member(former_id, member_id);
+        Ok(())
+    }
+
+    /// Puts a member that is to begin anew in the place of a static member's former life.
+    pub(super) fn rename_member(&mut self, former_id: &str, member_id: &str) {
         let target = self.target.get(former_id).cloned();
         let former = self.remove_member(former_id).expect("static members are members");
         if let Some(target) = target {
-            self.target.insert(member_id.clone(), target);
-            self.changes.insert(Change::Target(member_id.clone()));
+            self.target.insert(member_id.to_owned(), target);
+            self.changes.insert(Change::Target(member_id.to_owned()));
         }
         self.set_member(Member {
-            id: member_id.clone(),
+            id: member_id.to_owned(),
             epoch: JOIN_EPOCH,
             previous_epoch: JOIN_EPOCH,
             indexed_deadline: None,
             ..former
         });
-        Ok(())
     }
 
     /// Takes over what a member says, and takes a new one in. Returns what it was assigned where that is going to change.
@@ -230,13 +232,18 @@ impl ConsumerGroup {
         Some(before.map(|before| before.assigned).unwrap_or_default())
     }
 
-    /// Leads a member one step on.
-    fn reconcile(&mut self, turn: &Turn<'_>, request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
-        let member = &self.members[&request.member_id];
+    /// Leads a member one step on. `owned` is what it says that it has, where it says so.
+    pub(super) fn reconcile(
+        &mut self,
+        turn: &Turn<'_>,
+        member_id: &str,
+        owned: Option<&[TopicPartitions]>,
+    ) -> Result<(), Refusal> {
+        let member = &self.members[member_id];
         if member.is_reconciled_to(self.target_epoch) {
             return Ok(());
         }
-        let Some(mut next) = self.next_step(member, request.topic_partitions.as_deref()) else {
+        let Some(mut next) = self.next_step(member, owned) else {
             let message = "The consumer group member is in a unknown state. The member must abandon all its partitions \
                            and rejoin.";
             return Err(Refusal::new(ErrorCode::FencedMemberEpoch, message));

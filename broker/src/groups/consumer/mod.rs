@@ -15,12 +15,14 @@
 //! Deviations: the target assignment is made at once, and not at most once a second (`group.consumer.assignment.interval.ms`);
 //! a partition that its own member is to give up and to get again it gets without a round between.
 
+mod classic;
 mod describe;
 mod expressions;
 mod fence;
 mod heartbeat;
 mod load;
 mod member;
+mod migration;
 mod reconcile;
 mod records;
 mod target;

@@ -53,6 +53,20 @@ impl ConsumerRecord {
         }
     }
 
+    /// The record that takes this one back.
+    pub fn tombstone(&self) -> ConsumerRecord {
+        match self {
+            ConsumerRecord::Epoch(_) => ConsumerRecord::Epoch(None),
+            ConsumerRecord::Member(member_id, _) => ConsumerRecord::Member(member_id.clone(), None),
+            ConsumerRecord::TargetEpoch(_) => ConsumerRecord::TargetEpoch(None),
+            ConsumerRecord::Target(member_id, _) => ConsumerRecord::Target(member_id.clone(), None),
+            ConsumerRecord::Current(member_id, _) => ConsumerRecord::Current(member_id.clone(), None),
+            ConsumerRecord::RegularExpression(expression, _) => {
+                ConsumerRecord::RegularExpression(expression.clone(), None)
+            }
+        }
+    }
+
     /// Its key and value; a tombstone has none.
     pub fn to_bytes(&self, group_id: String) -> (Vec<u8>, Option<Vec<u8>>) {
         fn bytes<V: Persisted>(value: &Option<V>) -> Option<Vec<u8>> {
@@ -265,7 +279,8 @@ impl Member {
         self.subscribed_topic_regex = value.subscribed_topic_regex.filter(|expression| !expression.is_empty());
         self.rebalance_timeout_ms = value.rebalance_timeout_ms;
         self.server_assignor = value.server_assignor;
-        self.classic = value.classic_member_metadata;
+        // Without a protocol there is nothing that it could be told in.
+        self.classic = value.classic_member_metadata.filter(|classic| !classic.supported_protocols.is_empty());
     }
 
     /// Takes over what was persisted of its way to its target.

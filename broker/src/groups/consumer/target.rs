@@ -15,8 +15,18 @@ const HASH_SEED: u64 = 0xcbf2_9ce4_8422_2325;
 const HASH_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl ConsumerGroup {
+    /// Brings the target assignment up to the group's epoch, and that up to the topics that there are.
+    pub(super) fn catch_up(&mut self, turn: &Turn<'_>) {
+        if self.topics_changed || self.epoch > self.target_epoch {
+            self.refresh_topics(turn);
+        }
+        if self.epoch > self.target_epoch {
+            self.make_target(turn);
+        }
+    }
+
     /// Finds out whether the subscribed topics look as they did at the group's epoch; if not, the epoch moves on.
-    pub(super) fn refresh_topics(&mut self, turn: &Turn<'_>) {
+    fn refresh_topics(&mut self, turn: &Turn<'_>) {
         self.topics_changed = false;
         self.resolve_expressions(turn);
         let topics = self.members.values().flat_map(|member| self.subscribed_topics(member, turn.image));
@@ -34,7 +44,7 @@ impl ConsumerGroup {
     }
 
     /// Makes the target assignment of the group's epoch.
-    pub(super) fn make_target(&mut self, turn: &Turn<'_>) {
+    fn make_target(&mut self, turn: &Turn<'_>) {
         let nothing = Assignment::new();
         let topics_of = |member| self.subscribed_topics(member, turn.image);
         let members = self.members.values().map(|member| (member.id.as_str(), topics_of(member)));

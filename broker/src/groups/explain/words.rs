@@ -346,6 +346,7 @@ fn cause_of(reason: Reason) -> &'static str {
         Reason::RejoinMissed => "a member did not join in time",
         Reason::SyncMissed => "a member did not ask for its assignment in time",
         Reason::AssignmentFailed => "the assignment could not be written",
+        Reason::GroupDowngraded => "its last member of the new protocol is gone",
         Reason::GroupTooLarge => "the group had more members than it may have",
     }
 }

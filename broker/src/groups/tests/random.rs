@@ -16,7 +16,8 @@ use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCom
 
 use super::super::assignor::Assignor;
 use super::super::{
-    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId,
+    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
+    WriteId,
 };
 use crate::Token;
 
@@ -58,6 +59,7 @@ impl World {
                 heartbeat_interval_ms: 100,
                 session_timeout_ms: 400,
                 size_max: 3,
+                migration: MigrationPolicy::Bidirectional,
                 assignors: &Assignor::ALL,
             },
         };

@@ -1,37 +1,10 @@
 //! Answers in one line each.
 
-use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::k15_describe_groups::GroupFinding;
-use wire::records::consumer_protocol::{ConsumerProtocolAssignment, TopicPartition};
 
 use super::super::GroupResponse;
-
-/// What a transcript says instead of bytes: `@t-0,t-1` is a consumer's assignment.
-pub fn text(bytes: &[u8]) -> String {
-    match ConsumerProtocolAssignment::from_bytes(bytes) {
-        Ok(assignment) => {
-            let of_topic = |topic: &TopicPartition| {
-                let name = topic.topic.clone();
-                topic.partitions.iter().map(move |partition| format!("{name}-{partition}")).collect::<Vec<_>>()
-            };
-            let partitions: Vec<String> = assignment.assigned_partitions.iter().flat_map(of_topic).collect();
-            format!("@{}", partitions.join(","))
-        }
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
-    }
-}
-
-/// The bytes that a transcript means.
-pub fn bytes(text: &str) -> Bytes {
-    let Some(partitions) = text.strip_prefix('@') else { return Bytes::copy_from_slice(text.as_bytes()) };
-    let partition = |name: &str| {
-        let (topic, partition) = name.rsplit_once('-').expect("TOPIC-PARTITION");
-        TopicPartition { topic: topic.to_owned(), partitions: vec![partition.parse().expect("a partition")] }
-    };
-    let assigned_partitions = partitions.split(',').filter(|name| !name.is_empty()).map(partition).collect();
-    ConsumerProtocolAssignment { assigned_partitions, ..Default::default() }.to_bytes().into()
-}
+use super::embedded::{show_assignment, show_metadata};
 
 fn error(code: i16) -> &'static str {
     ErrorCode::from_code(code).map_or("?", ErrorCode::name)
@@ -47,8 +20,10 @@ pub fn show(response: &GroupResponse) -> String {
                 .members
                 .iter()
                 .map(|member| match &member.group_instance_id {
-                    Some(instance_id) => format!("{}/{instance_id}:{}", member.member_id, text(&member.metadata)),
-                    None => format!("{}:{}", member.member_id, text(&member.metadata)),
+                    Some(instance_id) => {
+                        format!("{}/{instance_id}:{}", member.member_id, show_metadata(&member.metadata))
+                    }
+                    None => format!("{}:{}", member.member_id, show_metadata(&member.metadata)),
                 })
                 .collect();
             format!(
@@ -65,7 +40,7 @@ pub fn show(response: &GroupResponse) -> String {
             panic!("topics have names only where they are known: {response:?}")
         }
         GroupResponse::SyncGroup(sync) if sync.error_code != 0 => error(sync.error_code).to_owned(),
-        GroupResponse::SyncGroup(sync) => format!("assigned {}", quoted(&text(&sync.assignment))),
+        GroupResponse::SyncGroup(sync) => format!("assigned {}", quoted(&show_assignment(&sync.assignment))),
         GroupResponse::Heartbeat(heartbeat) => error(heartbeat.error_code).to_owned(),
         GroupResponse::LeaveGroup(leave) => {
             let mut words = vec![error(leave.error_code).to_owned()];
@@ -104,7 +79,8 @@ pub fn show(response: &GroupResponse) -> String {
                 .members
                 .iter()
                 .map(|member| {
-                    let (metadata, assignment) = (text(&member.member_metadata), text(&member.member_assignment));
+                    let metadata = show_metadata(&member.member_metadata);
+                    let assignment = show_assignment(&member.member_assignment);
                     format!("{}({}):{metadata}:{assignment}", member.member_id, member.client_id)
                 })
                 .collect();

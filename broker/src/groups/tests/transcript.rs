@@ -2,9 +2,9 @@
 //!
 //! | verb | |
 //! |---|---|
-//! | `set KEY=VALUE …` | before anything else: `delay`, `size`, `retention`, `check`, `grace` (ms; −1 for none) |
+//! | `set KEY=VALUE …` | before anything else: `delay`, `size`, `retention`, `check`, `grace` (ms; −1 for none), `policy` |
 //! | `join WHO [v= id= instance= session= rebalance= type=] PROTOCOL:METADATA …` | |
-//! | `sync WHO gen= id= [instance= type= protocol=] MEMBER:ASSIGNMENT …` | `@t-0,t-1` is a consumer's assignment |
+//! | `sync WHO gen= id= [instance= type= protocol=] MEMBER:ASSIGNMENT …` | `?t` is a subscription, `@t-0,t-1` an assignment: see `embedded` |
 //! | `heartbeat WHO gen= id= [instance=]` | |
 //! | `leave WHO [v=] MEMBER[/INSTANCE] …` | |
 //! | `commit WHO [v= gen= id= instance= retention=] TOPIC-PARTITION:OFFSET[/METADATA] …` | |
@@ -46,10 +46,12 @@ use super::super::assignor::Assignor;
 use super::super::explain::{PartitionEnd, PartitionEnds, explain};
 use super::super::records::GroupRecord;
 use super::super::{
-    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, WriteId,
+    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
+    WriteId,
 };
 use super::consumer::Topics;
-use super::show::{bytes, show, show_findings, text};
+use super::embedded;
+use super::show::{show, show_findings};
 use crate::catalog::Image;
 
 /// One partition of the offsets topic holds all groups.
@@ -135,7 +137,7 @@ impl<'a> Arguments<'a> {
     fn pairs(&self) -> impl Iterator<Item = (String, Bytes)> + '_ {
         self.plain.iter().map(|word| {
             let (left, right) = word.split_once(':').expect("LEFT:RIGHT");
-            (expand(left), bytes(right))
+            (expand(left), embedded::to_bytes(right))
         })
     }
 }
@@ -165,6 +167,7 @@ impl Transcript {
                 heartbeat_interval_ms: 5_000,
                 session_timeout_ms: 45_000,
                 size_max: 100,
+                migration: MigrationPolicy::Bidirectional,
                 assignors: &Assignor::ALL,
             },
         };
@@ -237,7 +240,11 @@ impl Transcript {
         config.offsets_retention_ms = arguments.number("retention", config.offsets_retention_ms);
         config.offsets_retention_check_interval_ms =
             arguments.number("check", config.offsets_retention_check_interval_ms);
+        if let Some(policy) = arguments.text("policy") {
+            config.consumer.migration = MigrationPolicy::named(&policy).expect("a policy");
+        }
         self.groups = Groups::new(*config);
+        self.groups.set_image(self.image.clone());
         self.groups.loaded(PARTITION, self.now_ms);
     }
 
@@ -486,7 +493,7 @@ fn show_record(topics: &Topics, record: &GroupRecord) -> String {
         GroupRecord::Metadata(None) => "none".to_owned(),
         GroupRecord::Metadata(Some(value)) => {
             let member = |member: &wire::records::consumer_offsets::MemberMetadata| {
-                format!("{}:{}", member.member_id, text(&member.assignment))
+                format!("{}:{}", member.member_id, embedded::show_assignment(&member.assignment))
             };
             let members: Vec<String> = value.members.iter().map(member).collect();
             format!("generation {} [{}]", value.generation, members.join(" "))
