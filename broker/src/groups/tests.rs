@@ -67,6 +67,7 @@ transcripts! {
     loading,
     consumer_expressions,
     consumer_joins,
+    consumer_heartbeat_intervals,
     upgrade_eager,
     upgrade_cooperative,
     downgrade,

@@ -68,6 +68,7 @@ impl ConsumerGroup {
             let next_heartbeat_ms = member.last_heard_ms.map_or(turn.now_ms, |heard_ms| heard_ms + interval_ms);
             let grace_ms = turn.config.disconnect_grace_ms.filter(|_| member.instance_id.is_none());
             let deadline = grace_ms.map(|grace_ms| turn.now_ms.max(next_heartbeat_ms) + grace_ms);
+            self.lost_until_ms = self.lost_until_ms.max(deadline);
             member.connection = None;
             member.lost = Some(Lost { since_ms: turn.now_ms, deadline });
             member.schedule(&mut self.timers);

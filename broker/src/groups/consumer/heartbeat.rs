@@ -19,6 +19,8 @@ use crate::Token;
 
 /// From here on members make their own ids (KIP-1082).
 pub(in super::super) const MEMBER_ID_VERSION: i16 = 1;
+/// How soon a member is to come again that waits, or may soon get what is another's, in ms.
+const EXPECTANT_HEARTBEAT_INTERVAL_MS: i32 = 500;
 /// "It has not changed."
 const SAME_REBALANCE_TIMEOUT: i32 = -1;
 
@@ -139,12 +141,21 @@ impl ConsumerGroup {
         let response = ConsumerGroupHeartbeatResponse {
             member_id: Some(member.id.clone()),
             member_epoch: member.epoch,
-            heartbeat_interval_ms: turn.config.consumer.heartbeat_interval_ms,
+            heartbeat_interval_ms: self.heartbeat_interval_ms(turn, member),
             assignment: (is_full || has_changed).then(|| response_assignment(&member.assigned)),
             ..ConsumerGroupHeartbeatResponse::default()
         };
         self.flush(turn, Some(Answer::ConsumerHeartbeat { token: heartbeat.token, response }));
         Ok(())
+    }
+
+    /// When a member is to come again: sooner than usual while it waits for partitions, or while one whose connection is lost may
+    /// leave it some.
+    fn heartbeat_interval_ms(&self, turn: &Turn<'_>, member: &Member) -> i32 {
+        let usual_ms = turn.config.consumer.heartbeat_interval_ms;
+        let is_expectant = member.state == MemberState::UnreleasedPartitions
+            || self.lost_until_ms.is_some_and(|until_ms| turn.now_ms <= until_ms);
+        if is_expectant { usual_ms.min(EXPECTANT_HEARTBEAT_INTERVAL_MS) } else { usual_ms }
     }
 
     /// Makes sure that whoever goes on is a member, and that whoever joins may become one.

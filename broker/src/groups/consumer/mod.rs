@@ -13,7 +13,8 @@
 //! told anything but that: so memory may be ahead of the log, but never what members know.
 //!
 //! Deviations: the target assignment is made at once, and not at most once a second (`group.consumer.assignment.interval.ms`);
-//! a partition that its own member is to give up and to get again it gets without a round between.
+//! a partition that its own member is to give up and to get again it gets without a round between; members that wait for
+//! partitions, and all while a member's connection is lost, are asked to come sooner than at `heartbeat_interval_ms`.
 
 mod classic;
 mod describe;
@@ -106,6 +107,8 @@ pub(super) struct ConsumerGroup {
     owners: BTreeMap<TopicPartitionId, String>,
     /// Members by a time at which they may be out: never later than their real deadline.
     timers: BTreeSet<(i64, String)>,
+    /// When it is known of all members with lost connections whether they have come back, in ms since the epoch.
+    lost_until_ms: Option<i64>,
     /// While the group's records are read, whose subscriptions are among them.
     loading: BTreeSet<String>,
     /// What is not on its way to the log yet.
@@ -135,6 +138,7 @@ impl ConsumerGroup {
             static_members: BTreeMap::new(),
             owners: BTreeMap::new(),
             timers: BTreeSet::new(),
+            lost_until_ms: None,
             loading: BTreeSet::new(),
             changes: BTreeSet::new(),
             last_write: None,

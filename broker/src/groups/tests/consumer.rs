@@ -14,6 +14,9 @@ use super::super::consumer::ConsumerRecord;
 use super::transcript::Arguments;
 use crate::catalog::Image;
 
+/// How often members send heartbeats when there is nothing to hurry for, in ms.
+pub const HEARTBEAT_INTERVAL_MS: i32 = 5_000;
+
 /// The topics that there are, and the names of those that there ever were.
 #[derive(Default)]
 pub struct Topics {
@@ -99,7 +102,10 @@ impl Topics {
             let topics = assignment.topic_partitions.iter();
             self.show(topics.map(|topic| (topic.topic_id, topic.partitions.clone())))
         });
-        format!("epoch {}{}", response.member_epoch, assignment.map(|shown| format!(" {shown}")).unwrap_or_default())
+        let assignment = assignment.map(|shown| format!(" {shown}")).unwrap_or_default();
+        let is_usual = matches!(response.heartbeat_interval_ms, 0 | HEARTBEAT_INTERVAL_MS);
+        let soon = if is_usual { String::new() } else { format!(", again in {}", response.heartbeat_interval_ms) };
+        format!("epoch {}{assignment}{soon}", response.member_epoch)
     }
 
     pub fn show_record(&self, record: &ConsumerRecord) -> String {

@@ -49,7 +49,7 @@ use super::super::{
     ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
     WriteId,
 };
-use super::consumer::Topics;
+use super::consumer::{HEARTBEAT_INTERVAL_MS, Topics};
 use super::embedded;
 use super::show::{show, show_findings};
 use crate::catalog::Image;
@@ -164,7 +164,7 @@ impl Transcript {
             offsets_retention_check_interval_ms: 600_000,
             offsets_partitions: 1,
             consumer: ConsumerGroupConfig {
-                heartbeat_interval_ms: 5_000,
+                heartbeat_interval_ms: HEARTBEAT_INTERVAL_MS,
                 session_timeout_ms: 45_000,
                 size_max: 100,
                 migration: MigrationPolicy::Bidirectional,
