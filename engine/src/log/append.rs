@@ -102,9 +102,15 @@ impl<D: Disk> Log<D> {
         }
         let indexes = segment.indexes.as_ref().expect("the active segment has indexes");
         segment.size() + batch.bytes.len() as u64 > self.segment_bytes_of(segment.base_offset)
-            || self.age_ms(segment, batch.max_timestamp, now_ms) > self.config.segment_ms
+            || self.age_ms(segment, batch.max_timestamp, now_ms) > self.roll_ms()
             || indexes.is_full(self.config.segment_index_bytes)
             || batch.last_offset - segment.base_offset > i64::from(i32::MAX)
+    }
+
+    /// As Kafka's `LogConfig.maxSegmentMs`: what is to be cleaned by a time must be closed by then.
+    fn roll_ms(&self) -> i64 {
+        let compaction = self.config.compaction;
+        compaction.map_or(self.config.segment_ms, |compaction| self.config.segment_ms.min(compaction.max_lag_ms))
     }
 
     /// Record time counts when there are timestamps, else the time since the first append.

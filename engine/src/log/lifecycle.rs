@@ -11,13 +11,16 @@ use wire::batch::BatchHeader;
 use super::segment::{Segment, Stage};
 use super::{Log, LogConfig, ProducerSnapshot};
 use crate::append::{Mark, Urgency};
+use crate::compaction::checkpoint;
 use crate::disk::{Disk, File, block_floor};
 use crate::error::EngineError;
 use crate::files::{TEMPORARY_SUFFIX, read_file, write_file};
 use crate::leader_epochs::{LEADER_EPOCH_FILE, LeaderEpochs};
 use crate::partition_metadata::{self, PARTITION_METADATA_BYTES_MAX, PARTITION_METADATA_FILE};
 use crate::producer_snapshot::{self, SNAPSHOT_BYTES_MAX};
-use crate::segment::names::{FileKind, deleted_folder_name, file_name, folder_name, is_deleted_file, parse_file_name};
+use crate::segment::names::{
+    FileKind, deleted_folder_name, file_name, folder_name, is_cleaned_file, is_deleted_file, parse_file_name,
+};
 use crate::segment::{Indexes, SegmentFiles};
 use crate::tail::{ChunkPool, Tail};
 
@@ -99,6 +102,7 @@ impl<D: Disk> Log<D> {
         log.flushed_end = log.log_end();
         // Recovery leaves nothing to replay.
         log.checkpointed_base = log.active().base_offset;
+        log.first_dirty = checkpoint::load(disk, &log.dir).await?.min(log.active().base_offset);
         log.epochs.truncate_end(log.log_end());
         log.epochs.truncate_start(log.log_start);
         log.newest_snapshot = log.read_snapshot(&found).await?;
@@ -170,6 +174,9 @@ impl<D: Disk> Log<D> {
             filing_in_flight: false,
             filings: 0,
             checkpointed_base: 0,
+            first_dirty: 0,
+            cleaning: None,
+            uncleanable: false,
             resident: RefCell::default(),
         }
     }
@@ -194,7 +201,7 @@ impl<D: Disk> Log<D> {
         for entry in self.disk.list(&self.dir).await.map_err(EngineError::disk(&self.dir))? {
             if let Some(named) = parse_file_name(&entry.name) {
                 found.insert(named, entry.len);
-            } else if is_deleted_file(&entry.name) || entry.name.ends_with(TEMPORARY_SUFFIX) {
+            } else if is_leftover(&entry.name) {
                 let path = self.dir.join(&entry.name);
                 self.disk.remove_file(&path).await.map_err(EngineError::disk(&path))?;
             }
@@ -336,4 +343,9 @@ impl<D: Disk> Log<D> {
     fn files(&self, base_offset: i64) -> Rc<SegmentFiles<D>> {
         SegmentFiles::new(&self.disk, &self.dir, base_offset)
     }
+}
+
+/// Whether a file is what a removal, a replacement or a cleaning has left unfinished.
+fn is_leftover(name: &str) -> bool {
+    is_deleted_file(name) || is_cleaned_file(name) || name.ends_with(TEMPORARY_SUFFIX)
 }

@@ -10,9 +10,10 @@
 //! does that, and says up to where.
 //!
 //! Invariants: there is always an active segment, the last one; segments before it are closing or closed and never
-//! change; offsets rise; `log_start` ≤ `log_end`.
+//! change, though compaction replaces closed ones; offsets rise; `log_start` ≤ `log_end`.
 
 mod append;
+mod cleaning;
 mod filing;
 mod lifecycle;
 mod read;
@@ -24,7 +25,7 @@ mod timestamps;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::rc::Rc;
@@ -39,6 +40,7 @@ use crate::segment::SegmentFiles;
 use crate::tail::ChunkPool;
 
 pub use append::Placed;
+pub use cleaning::{CompactionConfig, Dirtiness};
 pub use filing::{FILING_BYTES_MIN, FilingDone, FilingJob};
 pub use lifecycle::{Retired, Trusted};
 pub use read::{Read, ReadError, ReadJob};
@@ -50,10 +52,10 @@ pub use timestamps::{FoundTimestamp, Lookup};
 /// Closed segments of a log whose file and indexes stay open after use: those of a few readers of old data.
 const RESIDENT_SEGMENTS_MAX: usize = 4;
 /// Bytes of a segment at most: positions are 31 bits in Kafka's formats.
-const SEGMENT_BYTES_LIMIT: u64 = i32::MAX as u64;
+pub(crate) const SEGMENT_BYTES_LIMIT: u64 = i32::MAX as u64;
 
 /// A topic's settings, as far as its logs care. The names are Kafka's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment is rolled before it would exceed this (± 5 %).
     pub segment_bytes: u64,
@@ -69,6 +71,8 @@ pub struct LogConfig {
     pub retention_ms: Option<i64>,
     /// Whether `cleanup.policy` has `delete`: without it retention lets nothing go.
     pub cleanup_delete: bool,
+    /// How the log is compacted, if `cleanup.policy` has `compact`.
+    pub compaction: Option<CompactionConfig>,
 }
 
 impl Default for LogConfig {
@@ -82,6 +86,7 @@ impl Default for LogConfig {
             retention_bytes: None,
             retention_ms: Some(7 * 24 * 60 * 60 * 1000),
             cleanup_delete: true,
+            compaction: None,
         }
     }
 }
@@ -114,6 +119,12 @@ pub struct Log<D: Disk> {
     filings: u64,
     /// Segments with a base offset below this lie wholly below the last checkpoint.
     checkpointed_base: i64,
+    /// What compaction has been over ends here, or at the log's start if that is later.
+    first_dirty: i64,
+    /// Stops the cleaning that is under way: until it ends, closed segments stay.
+    cleaning: Option<Rc<Cell<bool>>>,
+    /// A cleaning has failed in a way that another one would.
+    uncleanable: bool,
     /// Closed segments used last; the oldest lose their open file and indexes.
     resident: RefCell<VecDeque<Rc<SegmentFiles<D>>>>,
 }

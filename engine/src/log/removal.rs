@@ -100,7 +100,8 @@ impl<D: Disk> Log<D> {
 
     /// The removal of a segment that lies wholly below both the log's start and the last checkpoint.
     pub fn poll_removal(&mut self) -> Option<RemovalJob<D>> {
-        while let Some(next) = self.segments.get(1)
+        while self.cleaning.is_none()
+            && let Some(next) = self.segments.get(1)
             && next.base_offset <= self.log_start
             && self.segments[0].stage == Stage::Closed
             && self.segments[0].base_offset < self.checkpointed_base

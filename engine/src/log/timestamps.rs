@@ -14,7 +14,7 @@ use crate::segment::SegmentView;
 const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
 
 /// Segments that a search looks into: the first whose largest timestamp is late enough, and the one after it when all
-/// such records of the first lie below the log's start.
+/// such records of the first lie below the log's start. In a compacted log any number of segments may have lost them.
 const LOOKUP_SEGMENTS_MAX: usize = 2;
 
 /// A record found by its timestamp.
@@ -133,7 +133,8 @@ impl<D: Disk> Log<D> {
                 && segment.base_offset < end_offset
                 && segment.largest_timestamp().is_some_and(|largest| largest.timestamp >= timestamp)
         };
-        let views = self.segments.iter().filter(late_enough).take(LOOKUP_SEGMENTS_MAX).map(|segment| {
+        let views_max = if self.config.compaction.is_some() { usize::MAX } else { LOOKUP_SEGMENTS_MAX };
+        let views = self.segments.iter().filter(late_enough).take(views_max).map(|segment| {
             let offset = segment.indexes.as_ref().map(|indexes| indexes.times.lookup(timestamp));
             self.view_for(segment, offset.unwrap_or(segment.base_offset).max(self.log_start))
         });

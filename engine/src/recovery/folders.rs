@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use wire::TopicPartitionId;
 
 use super::{Code, RecoveryError, Report};
+use crate::compaction::swap::complete_swaps;
 use crate::disk::Disk;
 use crate::error::EngineError;
 use crate::files::read_file;
@@ -42,7 +43,7 @@ pub async fn find<D: Disk>(
         let dir = data_dir.join(&entry.name);
         let parsed = parse_folder_name(&entry.name);
         let found = match parsed {
-            Some((topic, partition)) => open(disk, &dir, topic, partition).await?,
+            Some((topic, partition)) => open(disk, &dir, (topic, partition), report).await?,
             None => None,
         };
         if let Some((key, folder)) = found {
@@ -58,15 +59,20 @@ pub async fn find<D: Disk>(
     Ok(folders)
 }
 
-/// `None` for a folder that never got its metadata, and so never took an append.
+/// Completes what compaction had decided there. `None` for a folder that never got its metadata, and so never took an append.
 async fn open<D: Disk>(
     disk: &D,
     dir: &Path,
-    topic: &str,
-    partition: i32,
+    (topic, partition): (&str, i32),
+    report: &mut Report,
 ) -> Result<Option<(TopicPartitionId, Folder)>, RecoveryError> {
     let failed = RecoveryError::of(Code::FolderUnclear);
-    let entries = disk.list(dir).await.map_err(EngineError::disk(dir)).map_err(&failed)?;
+    let mut entries = disk.list(dir).await.map_err(EngineError::disk(dir)).map_err(&failed)?;
+    let swaps = complete_swaps(disk, dir, &entries).await.map_err(&failed)?;
+    if swaps > 0 {
+        report.swaps_completed += swaps;
+        entries = disk.list(dir).await.map_err(EngineError::disk(dir)).map_err(&failed)?;
+    }
     let segment = |name: &str| parse_file_name(name).filter(|(_, kind)| *kind == FileKind::Log);
     let segments: BTreeMap<i64, u64> =
         entries.iter().filter_map(|entry| Some((segment(&entry.name)?.0, entry.len))).collect();

@@ -2,7 +2,8 @@
 //! and no journal is needed.
 //!
 //! It runs before anything is placed, over the journals of all cores that there were. Until every verdict is in
-//! (`journal::reader`, `verdict`), it changes nothing but to finish the removal of deleted partitions. Then it writes each
+//! (`journal::reader`, `verdict`), it changes nothing but to finish the removal of deleted partitions, and the replacement
+//! of cleaned segments, which lie below every checkpoint. Then it writes each
 //! entry that is needed at its place, scans what the last checkpoint does not vouch for, cuts files to their exact size,
 //! syncs, and last of all replaces the checkpoint that voids the journals. So a crash, or a refusal, at any point leaves it
 //! to be done again.
@@ -65,6 +66,8 @@ pub struct Report {
     pub torn: Vec<(PathBuf, u64)>,
     /// Segments that were cut to their exact size, or removed.
     pub segments_cut: usize,
+    /// Cleaned segments that were put into the place of those they stand for.
+    pub swaps_completed: usize,
     /// Folders that were removed because their partition was deleted, or never completely made.
     pub folders_removed: usize,
 }
@@ -73,8 +76,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} journals needed, {} groups carried out, {} bytes written, {} segments cut, {} folders removed",
-            self.journals, self.groups, self.bytes_written, self.segments_cut, self.folders_removed
+            "{} journals needed, {} groups carried out, {} bytes written, {} segments cut, {} replaced by cleaned ones, \
+             {} folders removed",
+            self.journals,
+            self.groups,
+            self.bytes_written,
+            self.segments_cut,
+            self.swaps_completed,
+            self.folders_removed
         )?;
         for (path, position) in &self.torn {
             write!(f, "; a group cut short at byte {position} of {} dropped", path.display())?;

@@ -19,6 +19,17 @@ const INDEX_BYTES_MAX: usize = 64 << 20;
 /// Entry distance of an index that is made anew, in bytes: Kafka's default for `index.interval.bytes`.
 const REBUILT_INTERVAL_BYTES: u64 = 4096;
 
+/// How long what readers open stays open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Residence {
+    /// As long as a reader needs it.
+    Transient,
+    /// Until [`SegmentFiles::release`].
+    Resident,
+    /// As long as anybody holds the segment: its name may be another's by now.
+    Pinned,
+}
+
 /// See the module.
 pub struct SegmentFiles<D: Disk> {
     disk: D,
@@ -26,8 +37,7 @@ pub struct SegmentFiles<D: Disk> {
     base_offset: i64,
     log: RefCell<Option<D::File>>,
     indexes: RefCell<Option<Rc<Indexes>>>,
-    /// Whether what readers open is kept.
-    resident: Cell<bool>,
+    residence: Cell<Residence>,
 }
 
 impl<D: Disk> SegmentFiles<D> {
@@ -39,7 +49,7 @@ impl<D: Disk> SegmentFiles<D> {
             base_offset,
             log: RefCell::new(None),
             indexes: RefCell::new(None),
-            resident: Cell::new(false),
+            residence: Cell::new(Residence::Transient),
         })
     }
 
@@ -64,8 +74,15 @@ impl<D: Disk> SegmentFiles<D> {
             let deleted = self.dir.join(deleted_file_name(self.base_offset, FileKind::Log));
             opened = self.disk.open(&deleted, OpenMode::Read).await;
         }
-        let file = opened.map_err(EngineError::disk(&path))?;
-        if self.resident.get() {
+        let opened = opened.map_err(EngineError::disk(&path));
+        if self.residence.get() == Residence::Pinned
+            && let Some(pinned) = self.log.borrow().clone()
+        {
+            // It was pinned meanwhile, and what has been opened may be another's.
+            return Ok(pinned);
+        }
+        let file = opened?;
+        if self.residence.get() != Residence::Transient {
             *self.log.borrow_mut() = Some(file.clone());
         }
         Ok(file)
@@ -84,13 +101,37 @@ impl<D: Disk> SegmentFiles<D> {
 
     /// From now on keeps what readers open and load.
     pub fn retain(&self) {
-        self.resident.set(true);
+        if self.residence.get() == Residence::Transient {
+            self.residence.set(Residence::Resident);
+        }
     }
 
-    /// Forgets the open file and the indexes, and keeps none; both come back when they are needed. Only for closed
-    /// segments.
+    /// Forgets the open file and the indexes, and keeps none, unless they are pinned; both come back when they are
+    /// needed. Only for closed segments.
     pub fn release(&self) {
-        self.resident.set(false);
+        if self.residence.get() != Residence::Pinned {
+            self.forget();
+        }
+    }
+
+    /// Opens the log file and loads the indexes, and keeps both as long as anybody holds the segment: afterwards its
+    /// files may be replaced, and those who read it go on with what it was.
+    pub async fn pin(&self, view: &SegmentView<D>) -> Result<(), EngineError> {
+        let file = self.reader().await?;
+        let indexes = self.indexes(view).await?;
+        *self.log.borrow_mut() = Some(file);
+        self.keep_indexes(&indexes);
+        self.residence.set(Residence::Pinned);
+        Ok(())
+    }
+
+    /// Takes a pin back: the files were not replaced.
+    pub fn unpin(&self) {
+        self.forget();
+    }
+
+    fn forget(&self) {
+        self.residence.set(Residence::Transient);
         *self.log.borrow_mut() = None;
         *self.indexes.borrow_mut() = None;
     }
@@ -100,21 +141,34 @@ impl<D: Disk> SegmentFiles<D> {
         if let Some(indexes) = self.indexes.borrow().clone() {
             return Ok(indexes);
         }
-        let indexes = match self.load_indexes(view.size(), view.end_offset()).await? {
+        let loaded = self.load_indexes(view.size(), view.end_offset()).await;
+        if let Some(pinned) = self.pinned_indexes() {
+            // As for the log file.
+            return Ok(pinned);
+        }
+        let indexes = match loaded? {
             Some(indexes) => indexes,
             None => {
                 let mut indexes = Indexes::new(self.base_offset);
                 view.index_from(0, &mut indexes, REBUILT_INTERVAL_BYTES, |_| ()).await?;
                 indexes.finish();
+                if let Some(pinned) = self.pinned_indexes() {
+                    return Ok(pinned);
+                }
                 self.write_indexes(&indexes).await?;
                 indexes
             }
         };
         let indexes = Rc::new(indexes);
-        if self.resident.get() {
+        if self.residence.get() == Residence::Resident {
             self.keep_indexes(&indexes);
         }
         Ok(indexes)
+    }
+
+    fn pinned_indexes(&self) -> Option<Rc<Indexes>> {
+        let is_pinned = self.residence.get() == Residence::Pinned;
+        if is_pinned { self.indexes.borrow().clone() } else { None }
     }
 
     /// Remembers the indexes of a segment that closes.

@@ -11,7 +11,7 @@ mod pieces;
 mod time_index;
 mod view;
 
-pub use files::SegmentFiles;
+pub use files::{SegmentFiles, indexed_batch};
 pub use indexes::{IndexedBatch, Indexes};
 pub use offset_index::{OFFSET_ENTRY_BYTES, OffsetIndex};
 pub use pieces::{Pieces, Selected, Wanted, select};

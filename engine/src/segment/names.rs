@@ -6,6 +6,10 @@ const OFFSET_DIGITS: usize = 20;
 const DELETED_FOLDER_SUFFIX: &str = "-delete";
 /// What the file of a deleted segment ends with.
 const DELETED_FILE_SUFFIX: &str = ".deleted";
+/// What the file of a segment that is being cleaned ends with.
+const CLEANED_FILE_SUFFIX: &str = ".cleaned";
+/// What the file of a cleaned segment that is about to replace others ends with.
+const SWAP_FILE_SUFFIX: &str = ".swap";
 /// Bytes that a file name may have on Linux; Kafka cuts the topic in a deleted folder's name to stay within them.
 const NAME_BYTES_MAX: usize = 255;
 /// What follows the topic in a deleted folder's name at most: `-<partition>.<32 hex digits>-delete`.
@@ -66,14 +70,42 @@ pub fn is_deleted_file(name: &str) -> bool {
     name.ends_with(DELETED_FILE_SUFFIX)
 }
 
+/// The name of what a cleaning makes of the segments from that base offset on, until it is whole.
+pub fn cleaned_file_name(offset: i64) -> String {
+    file_name(offset, FileKind::Log) + CLEANED_FILE_SUFFIX
+}
+
+/// Whether the name is that of an unfinished cleaning's file: left by a crash, to be removed.
+pub fn is_cleaned_file(name: &str) -> bool {
+    name.ends_with(CLEANED_FILE_SUFFIX)
+}
+
+/// The name of a cleaned segment that stands for all from its base offset up to `end_offset`, until it is in its place.
+///
+/// # Panics
+/// If an offset is negative.
+pub fn swap_file_name(base_offset: i64, end_offset: i64) -> String {
+    assert!(base_offset >= 0 && end_offset > base_offset, "offsets {base_offset} to {end_offset}");
+    format!("{base_offset:0OFFSET_DIGITS$}-{end_offset:0OFFSET_DIGITS$}{SWAP_FILE_SUFFIX}")
+}
+
+/// Base and end offset of a cleaned segment that was about to replace others; `None` for other files.
+pub fn parse_swap_file_name(name: &str) -> Option<(i64, i64)> {
+    let (base_offset, end_offset) = name.strip_suffix(SWAP_FILE_SUFFIX)?.split_once('-')?;
+    let (base_offset, end_offset) = (parse_offset(base_offset)?, parse_offset(end_offset)?);
+    (end_offset > base_offset).then_some((base_offset, end_offset))
+}
+
+fn parse_offset(digits: &str) -> Option<i64> {
+    let plain = digits.len() == OFFSET_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
 /// What a file is, by its name; `None` for other files.
 pub fn parse_file_name(name: &str) -> Option<(i64, FileKind)> {
     let (digits, suffix) = name.split_at_checked(OFFSET_DIGITS)?;
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
     let kind = FileKind::ALL.into_iter().find(|kind| kind.suffix() == suffix)?;
-    Some((digits.parse().ok()?, kind))
+    Some((parse_offset(digits)?, kind))
 }
 
 /// The name of a partition's folder.
@@ -116,6 +148,18 @@ mod tests {
         }
         for strange in ["", "partition.metadata", "0.log", "99999999999999999999.log", "-0000000000000000001.log"] {
             assert_eq!(parse_file_name(strange), None, "{strange}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_cleaned_segments_parse_back_and_are_no_segments() {
+        let name = swap_file_name(7, i64::MAX);
+        assert_eq!(parse_swap_file_name(&name), Some((7, i64::MAX)));
+        assert!(is_cleaned_file(&cleaned_file_name(7)) && !is_cleaned_file(&name));
+        assert_eq!([name, cleaned_file_name(7)].map(|name| parse_file_name(&name)), [None, None]);
+        let backwards = format!("{:020}-{:020}.swap", 8, 8);
+        for strange in ["", ".swap", "-.swap", "7-8.swap", "00000000000000000007.log.swap", &backwards] {
+            assert_eq!(parse_swap_file_name(strange), None, "{strange}");
         }
     }
 

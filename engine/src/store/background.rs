@@ -6,6 +6,7 @@ use super::checkpointing::{CheckpointDone, CheckpointJob};
 use super::reserve::{ReserveDone, ReserveJob};
 use super::{Fatal, Store, StoreEvent};
 use crate::append::Urgency;
+use crate::compaction::{CleaningDone, CleaningError, CleaningInput, CleaningJob};
 use crate::disk::{BLOCK, Disk};
 use crate::error::EngineError;
 use crate::journal::growth::{GrowthDone, GrowthJob};
@@ -18,6 +19,7 @@ pub(super) struct InFlight {
     pub others: usize,
     removal: bool,
     reserve: bool,
+    cleaning: bool,
 }
 
 impl InFlight {
@@ -34,6 +36,8 @@ pub enum BackgroundJob<D: Disk> {
     Sync(SyncPlan<D>),
     /// Removing a segment.
     Removal(RemovalJob<D>),
+    /// Cleaning a compacted log.
+    Cleaning(CleaningJob<D>),
     /// Making another journal file.
     Growth(GrowthJob<D>),
     /// Writing a checkpoint.
@@ -50,6 +54,8 @@ pub enum BackgroundDone<D: Disk> {
     Sync(TopicPartitionId, Result<Synced, EngineError>),
     /// See [`BackgroundJob::Removal`].
     Removal(TopicPartitionId, Result<(), EngineError>),
+    /// See [`BackgroundJob::Cleaning`].
+    Cleaning(CleaningDone<D>),
     /// See [`BackgroundJob::Growth`].
     Growth(GrowthDone<D>),
     /// See [`BackgroundJob::Checkpoint`].
@@ -65,6 +71,7 @@ impl<D: Disk> BackgroundJob<D> {
             BackgroundJob::Filing(job) => BackgroundDone::Filing(job.perform().await),
             BackgroundJob::Sync(plan) => BackgroundDone::Sync(plan.key(), plan.perform().await),
             BackgroundJob::Removal(job) => BackgroundDone::Removal(job.key(), job.perform().await),
+            BackgroundJob::Cleaning(job) => BackgroundDone::Cleaning(job.perform().await),
             BackgroundJob::Growth(job) => BackgroundDone::Growth(job.perform().await),
             BackgroundJob::Checkpoint(job) => BackgroundDone::Checkpoint(job.perform().await),
             BackgroundJob::Reserve(job) => BackgroundDone::Reserve(job.perform().await),
@@ -85,7 +92,8 @@ impl<D: Disk> Store<D> {
         }
         self.relieve_memory();
         self.begin_cycle();
-        self.poll_filing().or_else(|| self.poll_cycle()).or_else(|| self.poll_removal())
+        let job = self.poll_filing().or_else(|| self.poll_cycle()).or_else(|| self.poll_removal());
+        job.or_else(|| self.poll_cleaning())
     }
 
     /// Nothing that needs more than the reserve: looking for space, checkpoints of what is filed already, removals.
@@ -194,6 +202,58 @@ impl<D: Disk> Store<D> {
         None
     }
 
+    /// The compacted log whose cleaning is due and the most worth it, if any; none while one is being cleaned.
+    /// `visible_end` says up to where a log's readers may see.
+    pub fn dirtiest(&self, now_ms: i64, visible_end: impl Fn(TopicPartitionId) -> i64) -> Option<TopicPartitionId> {
+        if self.jobs.cleaning || self.to_clean.is_some() {
+            return None;
+        }
+        let due = self.slots.iter().filter_map(|(key, slot)| {
+            let dirtiness = slot.log.dirtiness(visible_end(*key), now_ms)?;
+            dirtiness.is_due.then(|| (*key, dirtiness.ratio()))
+        });
+        due.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(key, _)| key)
+    }
+
+    /// Has a log cleaned: the job comes out of [`Store::poll_background`], and then a [`StoreEvent::Cleaned`].
+    pub fn clean(&mut self, key: TopicPartitionId, input: CleaningInput) {
+        assert!(!self.jobs.cleaning && self.to_clean.is_none(), "one log is cleaned at a time");
+        self.to_clean = Some((key, input));
+    }
+
+    /// Lets the cleaning that is under way end soon, for a clean stop.
+    pub fn stop_cleaning(&mut self) {
+        self.to_clean = None;
+        for slot in self.slots.values() {
+            slot.log.stop_cleaning();
+        }
+    }
+
+    fn poll_cleaning(&mut self) -> Option<BackgroundJob<D>> {
+        let (key, input) = self.to_clean.take()?;
+        let job = self.slots.get_mut(&key)?.log.poll_cleaning(input)?;
+        self.jobs.cleaning = true;
+        self.jobs.others += 1;
+        Some(BackgroundJob::Cleaning(job))
+    }
+
+    fn handle_cleaned(&mut self, done: CleaningDone<D>) -> Result<(), Fatal> {
+        self.jobs.cleaning = false;
+        self.jobs.others -= 1;
+        let (key, stats) = (done.key(), done.stats);
+        let Some(slot) = self.slots.get_mut(&key) else { return Ok(()) };
+        let error = match slot.log.handle_cleaned(done) {
+            Ok(()) => None,
+            Err(CleaningError::Halfway(error)) => return Err(Fatal(error)),
+            Err(error) => Some(error),
+        };
+        self.measure(key);
+        // Meanwhile its segments had to stay.
+        self.to_remove.push_back(key);
+        self.events.push_back(StoreEvent::Cleaned { key, stats, error });
+        Ok(())
+    }
+
     /// Takes the outcome of a background job.
     ///
     /// # Errors
@@ -211,6 +271,7 @@ impl<D: Disk> Store<D> {
                 }
                 Ok(())
             }
+            BackgroundDone::Cleaning(done) => self.handle_cleaned(done),
             BackgroundDone::Growth(done) => {
                 self.jobs.others -= 1;
                 let grown = self.journal.handle_growth(done);

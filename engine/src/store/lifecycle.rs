@@ -39,6 +39,7 @@ impl<D: Disk> Store<D> {
             to_file: VecDeque::new(),
             to_remove: VecDeque::new(),
             evictable: VecDeque::new(),
+            to_clean: None,
             memory: 0,
             chunk_pool: ChunkPool::new(config.memory_bytes_max / POOL_FRACTION),
             jobs: Default::default(),

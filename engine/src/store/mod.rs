@@ -9,7 +9,7 @@
 //!    and their outcomes go to [`Store::handle_background`].
 //! 4. [`Store::poll_event`] until it has nothing.
 //!
-//! A failed journal write, filing or sync is [`Fatal`]: the process must end without acknowledging anything more, and the
+//! A failed journal write, filing or sync, or a replacement of segments that has failed halfway, is [`Fatal`]: the process must end without acknowledging anything more, and the
 //! next start recovers. (A failed filing has lost nothing, as the journal still has it; but a device that fails writes is
 //! not one to go on acknowledging on.) A full disk is not: appends are refused until space returns.
 //!
@@ -31,6 +31,7 @@ pub use background::{BackgroundDone, BackgroundJob};
 pub use config::StoreConfig;
 
 use crate::append::{AppendBatch, Mark};
+use crate::compaction::{CleaningError, CleaningInput, CleaningStats};
 use crate::disk::{BLOCK, Disk, DiskError};
 use crate::error::EngineError;
 use crate::journal::format::{Entry, EntryKind, Place};
@@ -95,6 +96,15 @@ pub enum StoreEvent {
     Full,
     /// There is space again: appends are taken.
     SpaceBack,
+    /// A log was cleaned. Another may be due.
+    Cleaned {
+        /// Which log.
+        key: TopicPartitionId,
+        /// What was done.
+        stats: CleaningStats,
+        /// Why no more was done. Unless the disk is full, the log is not cleaned any more before it is opened again.
+        error: Option<CleaningError>,
+    },
     /// A segment's files could not be removed; what is left goes at the next start.
     RemovalFailed {
         /// Of which log.
@@ -154,6 +164,8 @@ pub struct Store<D: Disk> {
     to_remove: VecDeque<TopicPartitionId>,
     /// Logs whose tails can be let go of, in the order in which they were filed.
     evictable: VecDeque<TopicPartitionId>,
+    /// The log to be cleaned next.
+    to_clean: Option<(TopicPartitionId, CleaningInput)>,
     memory: usize,
     chunk_pool: ChunkPool,
     jobs: background::InFlight,
@@ -188,6 +200,7 @@ impl<D: Disk> Store<D> {
     /// Takes a log out, to be deleted. What is under way for it is handed back as usual, to no effect.
     pub fn remove(&mut self, key: TopicPartitionId) -> Option<Log<D>> {
         let slot = self.slots.remove(&key)?;
+        slot.log.stop_cleaning();
         self.memory -= slot.memory;
         Some(slot.log)
     }

@@ -107,33 +107,14 @@ impl BatchBuilder {
             self.base_timestamp = timestamp;
             self.max_timestamp = NO_TIMESTAMP;
         }
-        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
-        let offset_delta = self.record_count;
-        let header_bytes: usize =
-            headers.iter().map(|(key, value)| nullable_len(Some(key)) + nullable_len(*value)).sum();
-        let body_bytes = 1
-            + len_i64(timestamp_delta)
-            + len_i64(i64::from(offset_delta))
-            + nullable_len(key)
-            + nullable_len(value)
-            + len_i64(headers.len() as i64)
-            + header_bytes;
+        let deltas = (timestamp.wrapping_sub(self.base_timestamp), self.record_count);
+        let headers = headers.iter().copied();
+        let body_bytes = body_len(deltas, key, value, headers.clone());
         let bytes = self.size() + len_i64(body_bytes as i64) + body_bytes;
         if i32::try_from(bytes - LOG_OVERHEAD).is_err() {
             return Err(BuildError::TooLarge { bytes });
         }
-        let out = &mut self.records;
-        put_i64(body_bytes as i64, out);
-        out.push(0);
-        put_i64(timestamp_delta, out);
-        put_i32(offset_delta, out);
-        put_nullable(key, out);
-        put_nullable(value, out);
-        put_i64(headers.len() as i64, out);
-        for (key, value) in headers {
-            put_nullable(Some(key), out);
-            put_nullable(*value, out);
-        }
+        put_record(deltas, key, value, headers, &mut self.records);
         assert_eq!(self.size(), bytes, "a record must be as long as its length field says");
         self.record_count += 1;
         self.max_timestamp = self.max_timestamp.max(timestamp);
@@ -197,6 +178,42 @@ impl BatchBuilder {
 
 fn header_space(batch: &mut [u8]) -> &mut [u8; HEADER_BYTES] {
     batch.first_chunk_mut().expect("build makes room for the header")
+}
+
+/// Appends a record with these deltas of timestamp and offset, behind its length.
+pub(super) fn put_record<'a>(
+    deltas: (i64, i32),
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl ExactSizeIterator<Item = Header<'a>> + Clone,
+    out: &mut Vec<u8>,
+) {
+    put_i64(body_len(deltas, key, value, headers.clone()) as i64, out);
+    out.push(0);
+    put_i64(deltas.0, out);
+    put_i32(deltas.1, out);
+    put_nullable(key, out);
+    put_nullable(value, out);
+    put_i64(headers.len() as i64, out);
+    for (key, value) in headers {
+        put_nullable(Some(key), out);
+        put_nullable(value, out);
+    }
+}
+
+/// Bytes of a record behind its length.
+fn body_len<'a>(
+    (timestamp_delta, offset_delta): (i64, i32),
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl ExactSizeIterator<Item = Header<'a>>,
+) -> usize {
+    1 + len_i64(timestamp_delta)
+        + len_i64(i64::from(offset_delta))
+        + nullable_len(key)
+        + nullable_len(value)
+        + len_i64(headers.len() as i64)
+        + headers.map(|(key, value)| nullable_len(Some(key)) + nullable_len(value)).sum::<usize>()
 }
 
 fn nullable_len(bytes: Option<&[u8]>) -> usize {

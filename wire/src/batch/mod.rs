@@ -9,12 +9,14 @@
 //! - [`batches`], [`records`]: reading a stretch of a log.
 //! - [`first_at_or_after`], [`first_with_max_timestamp`]: what ListOffsets asks.
 //! - [`BatchBuilder`]: writing batches, as a producer or for an internal log.
+//! - [`retain`], [`retain_empty`]: what compaction keeps of a batch.
 
 mod builder;
 mod crc;
 mod header;
 mod reader;
 mod record;
+mod retain;
 mod validate;
 mod varint;
 
@@ -28,6 +30,7 @@ pub use header::{
 };
 pub use reader::{Batch, Batches, TimestampedOffset, batches, first_at_or_after, first_with_max_timestamp, records};
 pub use record::{ControlRecord, Record, RecordHeader, RecordHeaders, Records};
+pub use retain::{retain, retain_empty};
 pub use validate::{BatchSummary, ProduceRules, validate_produce};
 
 use crate::ErrorCode;
