@@ -207,9 +207,9 @@ impl World {
     fn want_cleaning(&mut self) -> bool {
         let visible_end = self.flushed;
         let due = self.store.dirtiest(self.now_ms, |_| visible_end);
-        let producers = self.producers.iter().map(|(id, (_, last_offset))| (*id, *last_offset)).collect();
+        let repeatable = self.producers.iter().map(|(id, (_, last_offset))| (*id, *last_offset)).collect();
         let map_bytes_max = if self.random.below(3) == 0 { SMALL_MAP_BYTES } else { 1 << 20 };
-        let input = CleaningInput { now_ms: self.now_ms, visible_end, producers, map_bytes_max, secret: 5 };
+        let input = CleaningInput { now_ms: self.now_ms, visible_end, repeatable, map_bytes_max, secret: 5 };
         if let Some(key) = due {
             self.cleaned_max = visible_end;
             self.store.clean(key, input);

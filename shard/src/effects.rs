@@ -10,6 +10,7 @@ use engine::store::StoreEvent;
 use wire::{ErrorCode, TopicPartitionId};
 
 use crate::calls;
+use crate::cleaning;
 use crate::core::{Core, State};
 use crate::mesh::{Change, Message};
 use crate::waiters::{Appended, Settled};
@@ -58,6 +59,7 @@ impl<W: World> Core<W> {
                 core = self.id().0,
                 "the disk is full: appends are refused until there is space again; reads go on"
             ),
+            StoreEvent::Cleaned { key, stats, error } => cleaning::cleaned(self, state, key, stats, error),
             StoreEvent::RemovalFailed { key, error } => tracing::warn!(
                 topic = %key.topic,
                 partition = key.partition,

@@ -3,6 +3,7 @@
 
 mod budget;
 mod calls;
+mod cleaning;
 pub mod config;
 mod connection;
 mod core;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use broker::groups::metrics::GroupsMetrics;
+use engine::compaction::CleaningStats;
 use wire::api::ApiKey;
 
 /// The counts of one core, as of now.
@@ -25,6 +26,14 @@ pub struct CoreMetrics {
     pub journal_groups: u64,
     /// Nanoseconds that journal writes took, in all.
     pub journal_ns: u64,
+    /// Logs cleaned.
+    pub cleanings: u64,
+    /// Cleanings that failed.
+    pub cleanings_failed: u64,
+    /// Bytes of segments that cleanings have rewritten.
+    pub cleaned_bytes_before: u64,
+    /// Bytes of what has replaced them.
+    pub cleaned_bytes_after: u64,
     /// Connections open now.
     pub connections: u64,
     /// Bytes that requests hold now.
@@ -36,7 +45,7 @@ pub struct CoreMetrics {
 }
 
 /// One partition, as of now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PartitionMetrics {
     /// The topic's name.
     pub topic: String,
@@ -52,6 +61,10 @@ pub struct PartitionMetrics {
     pub size_bytes: u64,
     /// How many segments it has.
     pub segments: u64,
+    /// The share of the closed segments' bytes that no cleaning has been over, 0 to 1; none for a log that is not compacted.
+    pub dirty_ratio: Option<f64>,
+    /// Whether compaction has given it up until the next start.
+    pub is_uncleanable: bool,
 }
 
 /// The counters behind [`CoreMetrics`].
@@ -65,6 +78,10 @@ pub(crate) struct Counters {
     bytes_appended: Cell<u64>,
     journal_groups: Cell<u64>,
     journal_ns: Cell<u64>,
+    cleanings: Cell<u64>,
+    cleanings_failed: Cell<u64>,
+    cleaned_bytes_before: Cell<u64>,
+    cleaned_bytes_after: Cell<u64>,
     connections: Cell<u64>,
 }
 
@@ -96,6 +113,12 @@ impl Counters {
         add(&self.journal_ns, nanoseconds);
     }
 
+    pub(crate) fn cleaned(&self, stats: CleaningStats, failed: bool) {
+        add(if failed { &self.cleanings_failed } else { &self.cleanings }, 1);
+        add(&self.cleaned_bytes_before, stats.bytes_before);
+        add(&self.cleaned_bytes_after, stats.bytes_after);
+    }
+
     pub(crate) fn connected(&self) {
         add(&self.connections, 1);
     }
@@ -120,6 +143,10 @@ impl Counters {
             bytes_appended: self.bytes_appended.get(),
             journal_groups: self.journal_groups.get(),
             journal_ns: self.journal_ns.get(),
+            cleanings: self.cleanings.get(),
+            cleanings_failed: self.cleanings_failed.get(),
+            cleaned_bytes_before: self.cleaned_bytes_before.get(),
+            cleaned_bytes_after: self.cleaned_bytes_after.get(),
             connections: self.connections.get(),
             ..CoreMetrics::default()
         }

@@ -11,7 +11,7 @@ use broker::partition::PartitionStart;
 use bytes::Bytes;
 use engine::disk::{Disk, block_floor};
 use engine::error::EngineError;
-use engine::log::{Log, LogConfig, Read};
+use engine::log::{CompactionConfig, Log, LogConfig, Read};
 use engine::recovery::{RecoveredLog, Recovery, RecoveryError};
 use engine::store::{Store, StoreConfig};
 use thiserror::Error;
@@ -314,6 +314,12 @@ pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
         retention_bytes: config.retention_bytes,
         retention_ms: config.retention_ms,
         cleanup_delete: config.cleanup_policy.delete,
+        compaction: config.cleanup_policy.compact.then_some(CompactionConfig {
+            delete_retention_ms: config.delete_retention_ms,
+            min_lag_ms: config.min_compaction_lag_ms,
+            max_lag_ms: config.max_compaction_lag_ms,
+            min_dirty_ratio: config.min_cleanable_dirty_ratio,
+        }),
     }
 }
 

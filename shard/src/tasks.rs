@@ -9,12 +9,14 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::future::select;
 
-use crate::calls;
 use crate::core::Core;
 use crate::world::{CoreId, World};
+use crate::{calls, cleaning};
 
 /// How often idle connections and expired producers are looked at.
 const HOUSEKEEPING_MS: i64 = 1_000;
+/// The least time between two looks for logs that are due to be cleaned.
+const CLEANER_BACKOFF_MS_MIN: i64 = 100;
 
 /// Knows the jobs under way, so that a clean stop and a deletion can wait for those that may still touch their files.
 #[derive(Default)]
@@ -130,11 +132,12 @@ async fn publish_changes<W: World>(core: Rc<Core<W>>) {
 struct Agenda {
     housekeeping_ms: i64,
     retention_ms: i64,
+    cleaning_ms: i64,
 }
 
 /// Tells the deciders the time when they want to know it, and keeps house.
 async fn keep_time<W: World>(core: Rc<Core<W>>) {
-    let mut agenda = Agenda { housekeeping_ms: 0, retention_ms: 0 };
+    let mut agenda = Agenda { housekeeping_ms: 0, retention_ms: 0, cleaning_ms: 0 };
     while !core.is_stopping() {
         let deadline_ms = tend(&core, &mut agenda);
         core.pump();
@@ -160,5 +163,15 @@ fn tend<W: World>(core: &Core<W>, agenda: &mut Agenda) -> i64 {
         agenda.retention_ms = now_ms + core.limits().retention_check_interval_ms;
         state.store.retain(now_ms);
     }
-    state.groups.deadline().unwrap_or(i64::MAX).min(agenda.housekeeping_ms).min(agenda.retention_ms)
+    if now_ms >= agenda.cleaning_ms {
+        agenda.cleaning_ms = now_ms + core.limits().cleaner_backoff_ms.max(CLEANER_BACKOFF_MS_MIN);
+        cleaning::clean_dirtiest(core, &mut state);
+    }
+    state
+        .groups
+        .deadline()
+        .unwrap_or(i64::MAX)
+        .min(agenda.housekeeping_ms)
+        .min(agenda.retention_ms)
+        .min(agenda.cleaning_ms)
 }

@@ -454,7 +454,7 @@ impl Image {
 /// What a log holds has been checked when it was written, but perhaps by another version with other ranges.
 fn check_config(resource: ResourceType, record: &ConfigRecord, value: &str) -> Result<(), ConfigError> {
     match resource {
-        ResourceType::Topic => check_topic_value(&record.resource_name, &record.name, value).map(|_| ()),
+        ResourceType::Topic => check_topic_value(&record.name, value).map(|_| ()),
         ResourceType::Broker => check_broker_value(&record.name, value).map(|_| ()),
     }
 }

@@ -67,6 +67,12 @@ pub struct BrokerConfig {
     pub journal_dir: Option<String>,
     /// Where to listen; at least one, names unique.
     pub listeners: Vec<Listener>,
+    /// How long compaction sleeps when no log is due, in ms.
+    pub log_cleaner_backoff_ms: i64,
+    /// Memory for the keys of a log that is being cleaned, of all cores together, in bytes.
+    pub log_cleaner_dedupe_buffer_size: usize,
+    /// Whether logs are compacted.
+    pub log_cleaner_enable: bool,
     /// How often retention is checked, in ms.
     pub log_retention_check_interval_ms: i64,
     /// Most connections.
@@ -156,6 +162,9 @@ impl BrokerConfig {
             journal_bytes_max: values.number("journal.bytes.max"),
             journal_dir: values.owned("journal.dir"),
             listeners,
+            log_cleaner_backoff_ms: values.number("log.cleaner.backoff.ms"),
+            log_cleaner_dedupe_buffer_size: values.number("log.cleaner.dedupe.buffer.size"),
+            log_cleaner_enable: values.boolean("log.cleaner.enable"),
             log_retention_check_interval_ms: values.number("log.retention.check.interval.ms"),
             max_connections: values.number("max.connections"),
             metrics_groups_max: values.number("metrics.groups.max"),

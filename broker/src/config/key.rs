@@ -18,6 +18,8 @@ pub enum Kind {
     Int,
     /// A 64-bit number.
     Long,
+    /// A number with a fraction.
+    Double,
     /// Texts, separated by commas.
     List,
 }
@@ -30,6 +32,7 @@ impl Kind {
             Kind::String => 2,
             Kind::Int => 3,
             Kind::Long => 5,
+            Kind::Double => 6,
             Kind::List => 7,
         }
     }
@@ -42,6 +45,7 @@ impl fmt::Display for Kind {
             Kind::String => "string",
             Kind::Int => "int",
             Kind::Long => "long",
+            Kind::Double => "double",
             Kind::List => "list",
         })
     }
@@ -144,6 +148,12 @@ impl Key {
             Kind::Long => {
                 let number: i64 = trimmed.parse().map_err(|_| invalid("Not a number of type LONG".into()))?;
                 self.check_number(number).map_err(invalid)?;
+            }
+            Kind::Double => {
+                let number: Option<f64> = trimmed.parse().ok().filter(|number: &f64| number.is_finite());
+                let number = number.ok_or_else(|| invalid("Not a number of type DOUBLE".into()))?;
+                // The bounds are whole numbers, so that what lies outside of them still does when rounded away from zero.
+                self.check_number(if number < 0.0 { number.floor() } else { number.ceil() } as i64).map_err(invalid)?;
             }
             Kind::String => self.check_word(trimmed).map_err(invalid)?,
             Kind::List => {

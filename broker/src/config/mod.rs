@@ -19,7 +19,9 @@ mod topic;
 pub use broker::{BatchValidation, BrokerConfig, check_broker_value};
 pub use key::{Key, Kind, Range, Unit, parse_list};
 pub use listener::Listener;
-pub use topic::{CleanupPolicy, ConfigMap, Layers, Source, Sourced, TopicConfig, check_topic_value};
+pub use topic::{
+    CleanupPolicy, ConfigMap, Layers, Source, Sourced, TopicConfig, check_topic_relations, check_topic_value,
+};
 
 /// Why a configuration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,18 @@ pub enum ConfigError {
         value: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Two of a topic's settings do not go together; Kafka's words.
+    #[error("conflict topic config setting {name} ({value}) > {other} ({other_value})")]
+    Conflict {
+        /// The one key.
+        name: &'static str,
+        /// Its value.
+        value: i64,
+        /// The other key.
+        other: &'static str,
+        /// Its value.
+        other_value: i64,
     },
     /// Two keys contradict each other.
     #[error("{name} = {value} contradicts {other}: {reason}")]

@@ -6,7 +6,7 @@
 
 use super::key::{Key, Kind, Range, Unit};
 
-use Kind::{Boolean, Int, List, Long, String};
+use Kind::{Boolean, Double, Int, List, Long, String};
 use Range::{Any, AtLeast, Between, Only};
 use Unit::{Bytes, Count, Hours, Milliseconds, Minutes, None as Plain};
 
@@ -15,7 +15,7 @@ pub const SEGMENT_BYTES_MIN: i64 = 1 << 20;
 /// The most partitions that one topic may have by default, and that one request may create (Kafka's limit a request).
 pub const PARTITIONS_MAX: i64 = 10_000;
 
-const CLEANUP_POLICIES: Range = Range::OneOf { valid: &["compact", "delete"], supported: &["delete"] };
+const CLEANUP_POLICIES: Range = Range::OneOf { valid: &["compact", "delete"], supported: &["compact", "delete"] };
 const COMPRESSION_TYPES: Range =
     Range::OneOf { valid: &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"], supported: &["producer"] };
 const TIMESTAMP_TYPES: Range =
@@ -115,6 +115,20 @@ pub static BROKER_KEYS: &[Key] = &[
         "The folder of the journals, best on a device of its own; <data.dir>/journal when unset."),
     key("listeners", List, Some("PLAINTEXT://localhost:9092"), Plain, Any,
         "Where to listen, [NAME://]host:port each; a host name stands for all of its addresses. Kafka's default is all interfaces."),
+    key("log.cleaner.backoff.ms", Long, Some("15000"), Milliseconds, AtLeast(0),
+        "How long compaction sleeps when no log is due to be cleaned."),
+    key("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Bytes, AtLeast(1 << 20),
+        "Memory of all cores together for the keys of a log that is being cleaned; a log with more keys is cleaned in steps."),
+    key("log.cleaner.delete.retention.ms", Long, Some("86400000"), Milliseconds, AtLeast(0),
+        "Default of delete.retention.ms."),
+    key("log.cleaner.enable", Boolean, Some("true"), Plain, Any,
+        "Compact the topics whose cleanup.policy has compact."),
+    key("log.cleaner.max.compaction.lag.ms", Long, Some(LONG_MAX), Milliseconds, AtLeast(1),
+        "Default of max.compaction.lag.ms."),
+    key("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), Plain, Between(0, 1),
+        "Default of min.cleanable.dirty.ratio."),
+    key("log.cleaner.min.compaction.lag.ms", Long, Some("0"), Milliseconds, AtLeast(0),
+        "Default of min.compaction.lag.ms."),
     key("log.cleanup.policy", List, Some("delete"), Plain, CLEANUP_POLICIES,
         "Default of cleanup.policy."),
     key("log.flush.interval.messages", Long, Some("1"), Count, Only(1),
@@ -185,17 +199,24 @@ pub static BROKER_KEYS: &[Key] = &[
 #[rustfmt::skip]
 pub static TOPIC_KEYS: &[TopicKey] = &[
     topic(key("cleanup.policy", List, Some("delete"), Plain, CLEANUP_POLICIES,
-        "What becomes of old segments: deleted by retention.ms and retention.bytes, or kept for ever when the list is empty."),
+        "What becomes of old records: deleted by retention.ms and retention.bytes, compacted to the newest of each key, or both; kept \
+         for ever when the list is empty."),
         &[same("log.cleanup.policy")]),
     topic(key("compression.type", String, Some("producer"), Plain, COMPRESSION_TYPES,
         "Batches are kept as the producer compressed them; the broker does not recompress."),
         &[same("compression.type")]),
+    topic(key("delete.retention.ms", Long, Some("86400000"), Milliseconds, AtLeast(0),
+        "How long the tombstone of a key stays after a cleaning has met it, so that every consumer sees it."),
+        &[same("log.cleaner.delete.retention.ms")]),
     topic(key("flush.messages", Long, Some("1"), Count, Only(1),
         "Every acknowledged record is on stable storage."),
         &[same("log.flush.interval.messages")]),
     topic(key("index.interval.bytes", Int, Some("4096"), Bytes, AtLeast(0),
         "An index entry is made about every so many bytes."),
         &[same("log.index.interval.bytes")]),
+    topic(key("max.compaction.lag.ms", Long, Some(LONG_MAX), Milliseconds, AtLeast(1),
+        "How long a record waits for compaction at most; segments are closed in time for it."),
+        &[same("log.cleaner.max.compaction.lag.ms")]),
     topic(key("max.message.bytes", Int, Some("1048588"), Bytes, AtLeast(0),
         "The largest batch that is accepted, as compressed."),
         &[same("message.max.bytes")]),
@@ -208,6 +229,12 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
     topic(key("message.timestamp.type", String, Some("CreateTime"), Plain, TIMESTAMP_TYPES,
         "Whether records bear the producer's time or that of their arrival."),
         &[same("log.message.timestamp.type")]),
+    topic(key("min.cleanable.dirty.ratio", Double, Some("0.5"), Plain, Between(0, 1),
+        "The share of a log that no cleaning has been over, from which on it is compacted."),
+        &[same("log.cleaner.min.cleanable.ratio")]),
+    topic(key("min.compaction.lag.ms", Long, Some("0"), Milliseconds, AtLeast(0),
+        "How long a record stays even when a newer one of its key has come."),
+        &[same("log.cleaner.min.compaction.lag.ms")]),
     topic(key("min.insync.replicas", Int, Some("1"), Count, AtLeast(1),
         "How many replicas must hold a record before acks=all is answered; never more than the topic has."),
         &[same("min.insync.replicas")]),
@@ -237,16 +264,12 @@ pub static UNSUPPORTED_TOPIC_KEYS: &[&str] = &[
     "compression.gzip.level",
     "compression.lz4.level",
     "compression.zstd.level",
-    "delete.retention.ms",
     "file.delete.delay.ms",
     "flush.ms",
     "follower.replication.throttled.replicas",
     "leader.replication.throttled.replicas",
     "local.retention.bytes",
     "local.retention.ms",
-    "max.compaction.lag.ms",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
     "preallocate",
     "remote.log.copy.disable",
     "remote.log.delete.on.disable",

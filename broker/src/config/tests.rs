@@ -75,7 +75,7 @@ fn an_unknown_key_names_the_nearest_right_one() {
         let message = error(&[(written, "1")]);
         assert_eq!(message, format!("unknown configuration key {written}; did you mean {meant}?"));
     }
-    for foreign in ["xyzzy", "num.network.threads", "num.io.threads", "log.cleaner.enable", "zookeeper.connect"] {
+    for foreign in ["xyzzy", "num.network.threads", "num.io.threads", "log.cleaner.threads", "zookeeper.connect"] {
         assert_eq!(error(&[(foreign, "1")]), format!("unknown configuration key {foreign}"), "a guess would mislead");
     }
 }
@@ -112,19 +112,34 @@ fn values_are_refused_in_kafkas_words() {
         ("no.such", "1", "Unknown topic config name: no.such"),
         // Kafka would take these; they would have no effect here.
         (
-            "cleanup.policy",
-            "compact",
-            "Invalid value compact for configuration cleanup.policy: Partita supports only: delete",
+            "min.cleanable.dirty.ratio",
+            "1.01",
+            "Invalid value 1.01 for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+        ),
+        (
+            "min.cleanable.dirty.ratio",
+            "-0.1",
+            "Invalid value -0.1 for configuration min.cleanable.dirty.ratio: Value must be at least 0",
+        ),
+        (
+            "min.cleanable.dirty.ratio",
+            "half",
+            "Invalid value half for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE",
         ),
         ("flush.messages", "1000", "Invalid value 1000 for configuration flush.messages: Partita supports only 1"),
         ("preallocate", "true", "Partita does not support the topic config preallocate"),
     ] {
-        let refused = check_topic_value("t", name, value).expect_err("the value is refused");
+        let refused = check_topic_value(name, value).expect_err("the value is refused");
         assert_eq!(refused.to_string(), message);
     }
-    assert_eq!(check_topic_value("t", "retention.ms", " 5 "), Ok("5"));
-    assert_eq!(check_topic_value("t", "cleanup.policy", ""), Ok(""));
-    assert_eq!(check_topic_value("__consumer_offsets", "cleanup.policy", "compact"), Ok("compact"));
+    assert_eq!(check_topic_value("retention.ms", " 5 "), Ok("5"));
+    assert_eq!(check_topic_value("cleanup.policy", ""), Ok(""));
+    for value in ["compact", "compact,delete", "delete,compact"] {
+        assert_eq!(check_topic_value("cleanup.policy", value), Ok(value));
+    }
+    for value in ["0", "0.25", "1", "1e-3"] {
+        assert_eq!(check_topic_value("min.cleanable.dirty.ratio", value), Ok(value));
+    }
     assert_eq!(
         error(&[("auto.create.topics.enable", "yes")]),
         "Invalid value yes for configuration auto.create.topics.enable: Expected value to be either true or false"

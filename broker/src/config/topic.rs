@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use wire::batch::TimestampType;
 
-use crate::catalog::OFFSETS_TOPIC;
-
 use super::ConfigError;
 use super::broker::BrokerConfig;
 use super::key::parse_list;
@@ -116,6 +114,21 @@ impl<'a> Layers<'a> {
             .and_then(|number| N::try_from(number).ok())
             .unwrap_or_else(|| panic!("{name} = {text} is a checked number whose range fits its field"))
     }
+
+    fn fraction(&self, name: &'static str) -> f64 {
+        let text = self.text(name);
+        text.parse().unwrap_or_else(|_| panic!("{name} = {text} is a checked number"))
+    }
+}
+
+/// Whether a topic's settings go together; the words are Kafka's.
+///
+/// # Errors
+/// [`ConfigError::Conflict`].
+pub fn check_topic_relations(layers: &Layers<'_>) -> Result<(), ConfigError> {
+    let (name, other) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
+    let (value, other_value) = (layers.number(name), layers.number(other));
+    if value > other_value { Err(ConfigError::Conflict { name, value, other, other_value }) } else { Ok(()) }
 }
 
 /// What becomes of old records.
@@ -123,17 +136,21 @@ impl<'a> Layers<'a> {
 pub struct CleanupPolicy {
     /// Old segments are deleted by time and size.
     pub delete: bool,
-    /// Of each key the newest record is kept. Only `__consumer_offsets` has it; until there is compaction all its records stay.
+    /// Of each key the newest record is kept.
     pub compact: bool,
 }
 
 /// The configuration that holds for one topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TopicConfig {
     /// What becomes of old records.
     pub cleanup_policy: CleanupPolicy,
+    /// How long a tombstone stays after a cleaning has met it, in ms.
+    pub delete_retention_ms: i64,
     /// An index entry about every so many bytes.
     pub index_interval_bytes: u64,
+    /// How long a record waits for compaction at most, in ms.
+    pub max_compaction_lag_ms: i64,
     /// The largest batch, in bytes.
     pub max_message_bytes: usize,
     /// How far a timestamp may lie ahead of the clock, in ms.
@@ -142,6 +159,10 @@ pub struct TopicConfig {
     pub message_timestamp_before_max_ms: i64,
     /// Whose time the records bear.
     pub message_timestamp_type: TimestampType,
+    /// The share of dirty bytes from which on a log is compacted, 0 to 1.
+    pub min_cleanable_dirty_ratio: f64,
+    /// How long a record stays whatever comes after it, in ms.
+    pub min_compaction_lag_ms: i64,
     /// Replicas that must hold a record before acks=all is answered.
     pub min_insync_replicas: i32,
     /// Size that retention cuts a partition to, in bytes; none for no limit or without the delete policy.
@@ -169,11 +190,15 @@ impl TopicConfig {
         let limit = |name| Some(layers.number::<i64>(name)).filter(|&limit| cleanup_policy.delete && limit >= 0);
         TopicConfig {
             cleanup_policy,
+            delete_retention_ms: layers.number("delete.retention.ms"),
             index_interval_bytes: layers.number("index.interval.bytes"),
+            max_compaction_lag_ms: layers.number("max.compaction.lag.ms"),
             max_message_bytes: layers.number("max.message.bytes"),
             message_timestamp_after_max_ms: layers.number("message.timestamp.after.max.ms"),
             message_timestamp_before_max_ms: layers.number("message.timestamp.before.max.ms"),
             message_timestamp_type: timestamp_type,
+            min_cleanable_dirty_ratio: layers.fraction("min.cleanable.dirty.ratio"),
+            min_compaction_lag_ms: layers.number("min.compaction.lag.ms"),
             min_insync_replicas: layers.number("min.insync.replicas"),
             retention_bytes: limit("retention.bytes").map(i64::unsigned_abs),
             retention_ms: limit("retention.ms"),
@@ -195,10 +220,8 @@ impl Default for TopicConfig {
 ///
 /// # Errors
 /// No such key, one without effect here, or a value that it does not take.
-pub fn check_topic_value<'a>(topic: &str, name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
+pub fn check_topic_value<'a>(name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
     match topic_key(name) {
-        // What Kafka gives its offsets topic, and nobody else may have here; see `CleanupPolicy::compact`.
-        Some(key) if key.key.name == "cleanup.policy" && topic == OFFSETS_TOPIC && value == "compact" => Ok(value),
         Some(key) => key.key.check(value),
         None if UNSUPPORTED_TOPIC_KEYS.contains(&name) => Err(ConfigError::Unsupported { name: name.into() }),
         None => Err(ConfigError::UnknownTopicKey { name: name.into() }),

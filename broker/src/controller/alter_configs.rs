@@ -18,7 +18,7 @@ use wire::records::metadata::{ConfigRecord, MetadataRecord};
 
 use crate::catalog::{ResourceType, check_topic_name};
 use crate::config::table::{broker_key, is_dynamic, topic_key};
-use crate::config::{ConfigMap, Key, Kind, check_broker_value, check_topic_value, parse_list};
+use crate::config::{ConfigMap, Key, Kind, check_broker_value, check_topic_relations, check_topic_value, parse_list};
 
 use super::{Context, ControllerResponse, Decision, Refusal};
 
@@ -108,7 +108,9 @@ impl Context<'_> {
                 Err(Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."))
             } else {
                 self.resource(key.0, key.1).and_then(|resource| {
-                    changes(&resource, index).map(|changes| self.change_records(&resource, changes))
+                    let changes = changes(&resource, index)?;
+                    self.check_relations(&resource, &changes)?;
+                    Ok(self.change_records(&resource, changes))
                 })
             };
             match outcome {
@@ -228,6 +230,22 @@ impl Context<'_> {
         checked(resource, name, &list.join(","))
     }
 
+    /// Whether what a topic will have goes together.
+    fn check_relations(&self, resource: &Resource<'_>, changes: &ConfigChanges) -> Result<(), Refusal> {
+        if resource.kind != ResourceType::Topic {
+            return Ok(());
+        }
+        let mut configs = ConfigMap::clone(&self.current(resource));
+        for (name, value) in changes {
+            match value {
+                Some(value) => configs.insert(name.clone(), value.clone()),
+                None => configs.remove(name),
+            };
+        }
+        let checked = self.catalog.with_layers(&configs, check_topic_relations);
+        checked.map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))
+    }
+
     fn change_records(&self, resource: &Resource<'_>, changes: ConfigChanges) -> Vec<MetadataRecord> {
         let current = self.current(resource);
         let changed = changes.into_iter().filter(|(name, value)| current.get(name) != value.as_ref());
@@ -260,7 +278,7 @@ fn unknown(resource: &Resource<'_>, name: &str) -> Refusal {
 
 fn checked(resource: &Resource<'_>, name: &str, value: &str) -> Result<String, Refusal> {
     match resource.kind {
-        ResourceType::Topic => check_topic_value(resource.name, name, value)
+        ResourceType::Topic => check_topic_value(name, value)
             .map(str::to_owned)
             .map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string())),
         ResourceType::Broker if broker_key(name).is_some() && !is_dynamic(name) => {

@@ -13,7 +13,7 @@ use wire::{ErrorCode, Uuid};
 
 use crate::catalog::{CLUSTER_METADATA_TOPIC, Image, OFFSETS_TOPIC, ResourceType, check_topic_name, collision_key};
 use crate::config::table::{PARTITIONS_MAX, TOPIC_KEYS};
-use crate::config::{ConfigMap, check_topic_value};
+use crate::config::{ConfigMap, check_topic_relations, check_topic_value};
 
 use super::{Context, ControllerResponse, Decision, Refusal};
 
@@ -149,6 +149,8 @@ impl Context<'_> {
         let image = &self.catalog.image;
         check_new_name(&topic.name, image, plan)?;
         let configs = planned_configs(topic, self.catalog.config.offsets_topic_segment_bytes)?;
+        let related = self.catalog.with_layers(&configs, check_topic_relations);
+        related.map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))?;
         let assignments = self.planned_assignments(topic)?;
         Ok(NewTopic { name: topic.name.clone(), id: self.new_topic_id(plan), assignments, configs })
     }
@@ -350,7 +352,7 @@ fn planned_configs(topic: &CreatableTopic, offsets_segment_bytes: i32) -> Result
             let message = format!("Null value not supported for topic configs: {}", config.name);
             return Err(Refusal::new(ErrorCode::InvalidConfig, message));
         };
-        let value = check_topic_value(&topic.name, &config.name, value)
+        let value = check_topic_value(&config.name, value)
             .map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))?;
         configs.insert(config.name.clone(), value.into());
     }

@@ -317,6 +317,11 @@ impl Partitions {
         (replica.producers.replay_from(now_ms, status.log_end).max(status.log_start), entries)
     }
 
+    /// Producer id and last offset of all batches by which producers are recognized.
+    pub fn repeatable_batches(&self, key: TopicPartitionId) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.replicas.get(&key).into_iter().flat_map(|replica| replica.producers.repeatable_batches())
+    }
+
     /// Forgets the producers that have been silent too long. To be called every few minutes.
     pub fn expire_producers(&mut self, now_ms: i64) {
         for replica in self.replicas.values_mut() {

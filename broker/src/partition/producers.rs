@@ -322,6 +322,13 @@ impl Producers {
         self.by_id.iter().map(entry).collect()
     }
 
+    /// Producer id and last offset of every batch that is remembered.
+    pub fn repeatable_batches(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.by_id
+            .iter()
+            .flat_map(|(&id, producer)| producer.batches().iter().map(move |batch| (id, batch.last_offset)))
+    }
+
     /// Forgets the producers that have not appended for `expiration_ms`.
     pub fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
         self.by_id.retain(|_, producer| now_ms.saturating_sub(producer.last_append_ms) < expiration_ms);

@@ -2,12 +2,12 @@
 //!
 //! As Kafka's `Cleaner.cleanInto` decides it: a record stays when no newer one of its key is known, and a tombstone only
 //! until its batch's delete horizon, which the first cleaning that meets it sets (KIP-534). A batch without records stays,
-//! empty, when it has the last sequence of a producer that may go on writing. Records without a key go: they are from
+//! empty, when a producer that may go on writing is recognized by its sequences. Records without a key go: they are from
 //! before the topic was compacted.
-//! Deviations: the last batch of what becomes one segment always stays, empty if need be, so that segments follow each
+//! Deviations: besides a producer's last batch, those before it that it may send again stay too. The last batch of what becomes one segment always stays, empty if need be, so that segments follow each
 //! other without gaps. Batches of transactions and control batches stay as they are, and supersede nothing.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use wire::batch::{Batch, BatchError, BuildError, Record, records, retain, retain_empty};
 
@@ -70,8 +70,8 @@ pub struct Filter<'a> {
     pub now_ms: i64,
     /// How long a tombstone stays after a cleaning has met it (`delete.retention.ms`), in ms.
     pub delete_retention_ms: i64,
-    /// The last offset that each producer has written, of those that may go on writing.
-    pub producers: &'a BTreeMap<i64, i64>,
+    /// Producer id and last offset of the batches by which producers are recognized.
+    pub repeatable: &'a BTreeSet<(i64, i64)>,
     /// Memory to open batches in.
     pub scratch: Vec<u8>,
 }
@@ -117,7 +117,7 @@ impl Filter<'_> {
         let new_horizon = has_tombstone && header.delete_horizon().is_none();
         let horizon = new_horizon.then(|| self.now_ms.saturating_add(self.delete_retention_ms));
         if kept.is_empty() {
-            let stays = is_last || self.has_last_sequence(batch);
+            let stays = is_last || self.is_repeatable(batch);
             if stays {
                 retain_empty(header, out);
             }
@@ -142,8 +142,8 @@ impl Filter<'_> {
         is_newest && (record.value.is_some() || !may_go())
     }
 
-    fn has_last_sequence(&self, batch: &Batch<'_>) -> bool {
+    fn is_repeatable(&self, batch: &Batch<'_>) -> bool {
         let header = &batch.header;
-        header.has_producer_id() && self.producers.get(&header.producer_id) == Some(&header.last_offset())
+        header.has_producer_id() && self.repeatable.contains(&(header.producer_id, header.last_offset()))
     }
 }

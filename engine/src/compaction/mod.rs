@@ -20,7 +20,7 @@ mod output;
 pub mod swap;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -48,8 +48,9 @@ pub struct CleaningInput {
     pub now_ms: i64,
     /// Nothing at this offset or beyond is cleaned: what readers of committed records cannot see yet.
     pub visible_end: i64,
-    /// The last offset that each producer has written, of those that may go on writing.
-    pub producers: BTreeMap<i64, i64>,
+    /// Producer id and last offset of the batches by which a producer that may go on writing is recognized: its last one, and
+    /// those that it may send again.
+    pub repeatable: BTreeSet<(i64, i64)>,
     /// Bytes of memory for the map of keys.
     pub map_bytes_max: usize,
     /// Random per start.
@@ -157,7 +158,7 @@ impl<D: Disk> CleaningJob<D> {
             mapped_end,
             now_ms: self.input.now_ms,
             delete_retention_ms: self.config.compaction.map_or(0, |compaction| compaction.delete_retention_ms),
-            producers: &self.input.producers,
+            repeatable: &self.input.repeatable,
             scratch: Vec::new(),
         };
         let mut cleaner = Cleaner { job: self, filter };

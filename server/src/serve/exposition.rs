@@ -49,6 +49,12 @@ fn register_cores(registry: &mut Registry, cores: &[CoreMetrics]) {
     counter("appended_records", "Records appended", None, |core| core.records_appended);
     counter("appended", "Appended to logs", Some(Unit::Bytes), |core| core.bytes_appended);
     counter("journal_groups", "Durable journal writes, each one flush", None, |core| core.journal_groups);
+    counter("log_cleanings", "Logs compacted", None, |core| core.cleanings);
+    counter("log_cleanings_failed", "Compactions that failed", None, |core| core.cleanings_failed);
+    let read = "In segments that compaction has rewritten";
+    counter("log_cleaner_read", read, Some(Unit::Bytes), |core| core.cleaned_bytes_before);
+    let written = "In the segments that have replaced them";
+    counter("log_cleaner_written", written, Some(Unit::Bytes), |core| core.cleaned_bytes_after);
     let seconds = Family::<Core, Counter<f64, std::sync::atomic::AtomicU64>>::default();
     let connections = Family::<Core, Gauge>::default();
     let memory = Family::<Core, Gauge>::default();
@@ -88,4 +94,23 @@ fn register_partitions(registry: &mut Registry, cores: &[CoreMetrics]) {
     gauge("partition_high_watermark", "Offset below which consumers read", |partition| partition.high_watermark);
     gauge("partition_size_bytes", "Bytes in the partition's segments", |partition| partition.size_bytes as i64);
     gauge("partition_segments", "Segments of the partition", |partition| partition.segments as i64);
+    register_cleaning(registry, cores);
+}
+
+/// How compacted partitions stand.
+fn register_cleaning(registry: &mut Registry, cores: &[CoreMetrics]) {
+    let dirty_ratio = Family::<Partition, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+    let uncleanable = Family::<Partition, Gauge>::default();
+    for (core, metrics) in cores.iter().enumerate() {
+        for partition in &metrics.partitions {
+            let Some(ratio) = partition.dirty_ratio else { continue };
+            let labels = Partition { core, topic: partition.topic.clone(), partition: partition.partition };
+            dirty_ratio.get_or_create(&labels).set(ratio);
+            uncleanable.get_or_create(&labels).set(i64::from(partition.is_uncleanable));
+        }
+    }
+    let help = "Of the closed segments' bytes, the share that no cleaning has been over, 0 to 1";
+    registry.register("partition_dirty_ratio", help, dirty_ratio);
+    let help = "1 when compaction has given the partition up until the next start";
+    registry.register("partition_uncleanable", help, uncleanable);
 }

@@ -136,6 +136,7 @@ fn show_at_once<W: World>(core: &Rc<Core<W>>, change: &Change) -> Vec<Log<W::Dis
 /// Ends connections; whoever waits for an answer gets none.
 pub(crate) fn drain<W: World>(core: &Rc<Core<W>>) {
     core.drain();
+    core.state().store.stop_cleaning();
     core.signals.background.notify();
     core.signals.timers.notify();
 }

@@ -102,6 +102,10 @@ async fn delete_before<W: World>(core: &Rc<Core<W>>, key: TopicPartitionId, befo
     let receiver = {
         let mut state = core.state_if_open().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let status = leader_status(&state, key, -1)?;
+        let policy = core.catalog().topic_config(key.topic).map(|config| config.cleanup_policy);
+        if policy.is_some_and(|policy| policy.compact && !policy.delete) {
+            return Err(ErrorCode::PolicyViolation);
+        }
         let before = if before == HIGH_WATERMARK { status.high_watermark } else { before };
         if before < 0 || before > status.high_watermark {
             return Err(ErrorCode::OffsetOutOfRange);

@@ -7,6 +7,8 @@ mod read;
 
 use std::rc::Rc;
 
+use engine::disk::Disk;
+use engine::log::Log;
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -109,7 +111,16 @@ fn measure<W: World>(core: &Core<W>) -> crate::metrics::CoreMetrics {
             high_watermark: state.partitions.status(log.key()).map_or(-1, |status| status.high_watermark),
             size_bytes: log.size_bytes(),
             segments: log.segment_count() as u64,
+            dirty_ratio: dirty_ratio(log),
+            is_uncleanable: log.is_uncleanable(),
         })
         .collect();
     metrics
+}
+
+/// The share of a compacted log's closed segments that no cleaning has been over.
+fn dirty_ratio<D: Disk>(log: &Log<D>) -> Option<f64> {
+    log.config()
+        .compaction
+        .map(|_| log.dirtiness(log.flushed_end(), i64::MAX).map_or(0.0, |dirtiness| dirtiness.ratio()))
 }
