@@ -157,8 +157,8 @@ impl World {
             builder.append(timestamp, Some(&key), value.as_deref(), &[(b"h", Some(b"v"))]).expect("it is small");
             self.written.push(Written { offset: base_offset + index, timestamp, key, value });
         }
-        let mut options = BatchOptions::default();
-        options.compression = Compression::ALL[self.random.below(8).min(4) as usize];
+        let compression = Compression::ALL[self.random.below(8).min(4) as usize];
+        let mut options = BatchOptions { compression, ..Default::default() };
         let last_offset = base_offset + i64::from(count) - 1;
         if self.random.below(3) == 0 {
             let id = self.random.below(4) as i64;
@@ -344,7 +344,7 @@ impl World {
                 self.check();
             }
             38 => {
-                let polls = self.random.below(200) as usize;
+                let polls = self.random.below(80) as usize;
                 if self.want_cleaning() && self.settle(polls) {
                     self.check();
                 } else {

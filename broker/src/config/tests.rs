@@ -75,7 +75,7 @@ fn an_unknown_key_names_the_nearest_right_one() {
         let message = error(&[(written, "1")]);
         assert_eq!(message, format!("unknown configuration key {written}; did you mean {meant}?"));
     }
-    for foreign in ["xyzzy", "num.network.threads", "num.io.threads", "log.cleaner.threads", "zookeeper.connect"] {
+    for foreign in ["xyzzy", "num.network.threads", "num.io.threads", "zookeeper.connect"] {
         assert_eq!(error(&[(foreign, "1")]), format!("unknown configuration key {foreign}"), "a guess would mislead");
     }
 }

@@ -4,8 +4,8 @@
 //! until its batch's delete horizon, which the first cleaning that meets it sets (KIP-534). A batch without records stays,
 //! empty, when a producer that may go on writing is recognized by its sequences. Records without a key go: they are from
 //! before the topic was compacted.
-//! Deviations: besides a producer's last batch, those before it that it may send again stay too. The last batch of what becomes one segment always stays, empty if need be, so that segments follow each
-//! other without gaps. Batches of transactions and control batches stay as they are, and supersede nothing.
+//! Deviations: besides a producer's last batch, those before it that it may send again stay too. Batches of transactions and
+//! control batches stay as they are, and supersede nothing.
 
 use std::collections::BTreeSet;
 
@@ -77,30 +77,23 @@ pub struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    /// Appends what stays of a batch to `out`. `is_last`: it is the last one of what becomes one segment. Returns whether
-    /// anything is different.
+    /// Appends what stays of a batch to `out`. Returns whether anything is different.
     ///
     /// # Errors
     /// A batch that is damaged. `out` is then of no use.
-    pub fn filter(&mut self, batch: &Batch<'_>, is_last: bool, out: &mut Vec<u8>) -> Result<bool, FilterError> {
+    pub fn filter(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<bool, FilterError> {
         batch.check_crc()?;
         if is_kept_as_it_is(batch) {
             out.extend_from_slice(batch.bytes);
             return Ok(false);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        let changed = self.filter_records(batch, is_last, &mut scratch, out);
+        let changed = self.filter_records(batch, &mut scratch, out);
         self.scratch = scratch;
         changed
     }
 
-    fn filter_records(
-        &self,
-        batch: &Batch<'_>,
-        is_last: bool,
-        scratch: &mut Vec<u8>,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, FilterError> {
+    fn filter_records(&self, batch: &Batch<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<bool, FilterError> {
         let header = &batch.header;
         let mut kept = Vec::new();
         let mut dropped = false;
@@ -117,7 +110,7 @@ impl Filter<'_> {
         let new_horizon = has_tombstone && header.delete_horizon().is_none();
         let horizon = new_horizon.then(|| self.now_ms.saturating_add(self.delete_retention_ms));
         if kept.is_empty() {
-            let stays = is_last || self.is_repeatable(batch);
+            let stays = self.is_repeatable(batch);
             if stays {
                 retain_empty(header, out);
             }

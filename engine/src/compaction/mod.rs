@@ -3,12 +3,11 @@
 //! Cleaned are closed segments that lie wholly below the last checkpoint and below what readers may see; the log says
 //! which (`log/cleaning.rs`). Two passes: the first takes the keys of the dirty segments into a map of bounded size
 //! ([`offset_map`]); when it is full, the rest is left for the next cleaning. The second rewrites the segments up to there,
-//! clean ones too, with what the [`filter`] keeps, as many small ones into one as fit into `segment.bytes`. Each
+//! clean ones too, with what the [`filter`] keeps, as many into one as fit into `segment.bytes`. Each
 //! replaces those that it was made of at once ([`swap`]).
 //!
-//! Invariants: offsets keep their records. The last batch of what is made one segment stays, empty if need be, so that
-//! segments follow each other without gaps. A reader goes on with the files that it began with. A failure before a swap is
-//! decided changes nothing.
+//! Invariants: offsets keep their records; where there were others are gaps, at the end of a segment too. No segment is
+//! without a batch. A reader goes on with the files that it began with. A failure before a swap is decided changes nothing.
 //!
 //! It is written to be run in the background: after each window of a segment it waits for the disk, so that a core's other
 //! tasks come to their turn.
@@ -26,14 +25,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use wire::TopicPartitionId;
-use wire::batch::batches;
+use wire::batch::{BatchHeader, batches, retain_empty};
 
 use crate::disk::Disk;
 use crate::error::EngineError;
 use crate::log::LogConfig;
 use crate::segment::names::cleaned_file_name;
 use crate::segment::{Indexes, SegmentFiles, SegmentView};
-use filter::{Filter, MapError, map_batch};
+use filter::{Filter, FilterError, MapError, map_batch};
 use offset_map::OffsetMap;
 use output::Output;
 use swap::{Swap, remove_if_there};
@@ -81,6 +80,8 @@ pub struct CleaningJob<D: Disk> {
     /// All segments that may be cleaned, in order; those before `first_dirty` are clean.
     pub(crate) sources: Vec<Source<D>>,
     pub(crate) first_dirty: i64,
+    /// The active segment.
+    pub(crate) successor: Rc<SegmentFiles<D>>,
     pub(crate) input: CleaningInput,
     pub(crate) stopped: Rc<Cell<bool>>,
 }
@@ -163,10 +164,13 @@ impl<D: Disk> CleaningJob<D> {
         };
         let mut cleaner = Cleaner { job: self, filter };
         let mut rest = &self.sources[..concerned];
+        if !rest.is_empty() {
+            // After a restart the last file is the active one: it must not be one that has lost its last offsets.
+            self.successor.writer().await.map_err(CleaningError::Given)?;
+        }
         while !rest.is_empty() {
-            let (group, others) = rest.split_at(self.group_length(rest));
-            cleaner.clean(group, done).await?;
-            rest = others;
+            let count = cleaner.clean(rest, done).await?;
+            rest = &rest[count..];
         }
         done.first_dirty = mapped_end;
         checkpoint::store(&self.disk, &self.dir, mapped_end).await.map_err(CleaningError::Given)
@@ -211,17 +215,6 @@ impl<D: Disk> CleaningJob<D> {
         Ok((map, end_offset))
     }
 
-    /// How many of the segments at the front become one: as many as together fit the bounds of a segment and its index.
-    fn group_length(&self, sources: &[Source<D>]) -> usize {
-        let base_offset = sources[0].files.base_offset();
-        let mut bytes = 0;
-        let fits = |source: &&Source<D>| {
-            bytes += source.size;
-            bytes <= self.config.segment_bytes && source.end_offset - base_offset <= i64::from(i32::MAX)
-        };
-        sources.iter().take_while(fits).count().max(1)
-    }
-
     fn go_on(&self) -> Result<(), CleaningError> {
         if self.stopped.get() { Err(CleaningError::Stopped) } else { Ok(()) }
     }
@@ -241,41 +234,59 @@ struct Cleaner<'a, D: Disk> {
 }
 
 impl<D: Disk> Cleaner<'_, D> {
-    /// Makes one segment of a group of them.
-    async fn clean(&mut self, group: &[Source<D>], done: &mut CleaningDone<D>) -> Result<(), CleaningError> {
-        let written = self.write(group).await;
+    /// Makes one segment of as many at the front as fit into one when cleaned. Returns how many those are.
+    async fn clean(&mut self, sources: &[Source<D>], done: &mut CleaningDone<D>) -> Result<usize, CleaningError> {
+        let mut taken = 0;
+        let written = self.write(sources, &mut taken).await;
+        let group = &sources[..taken];
         let output = match written {
             Ok(Some(output)) => output,
-            Ok(None) => return self.drop_cleaned(group).await.map_err(CleaningError::Given),
-            Err(error) => {
+            unwritten => {
+                for source in group {
+                    source.files.unpin();
+                }
+                let path = self.job.dir.join(cleaned_file_name(sources[0].files.base_offset()));
                 // What is left goes at the next start.
-                let _ = self.drop_cleaned(group).await;
-                return Err(error);
+                let removed = remove_if_there(&self.job.disk, &path).await;
+                return unwritten.and(removed.map_err(CleaningError::Given)).map(|()| taken);
             }
         };
         let replacement = self.replace(group, output).await.map_err(CleaningError::Halfway)?;
         done.stats.bytes_before += group.iter().map(|source| source.size).sum::<u64>();
         done.stats.bytes_after += replacement.size;
         done.replacements.push(replacement);
-        Ok(())
+        Ok(taken)
     }
 
-    /// Writes what stays of a group, and pins the group; `None` when nothing would be different.
-    async fn write(&mut self, group: &[Source<D>]) -> Result<Option<Output<D>>, CleaningError> {
+    /// Writes what stays of the segments at the front, and pins those: `taken` says how many. `None` when nothing would be
+    /// different.
+    async fn write(&mut self, sources: &[Source<D>], taken: &mut usize) -> Result<Option<Output<D>>, CleaningError> {
         let job = self.job;
-        let base_offset = group[0].files.base_offset();
+        let base_offset = sources[0].files.base_offset();
         let output = Output::create(&job.disk, &job.dir, base_offset, job.config.index_interval_bytes).await;
         let mut output = output.map_err(CleaningError::Given)?;
-        let mut changed = group.len() > 1;
-        for (index, source) in group.iter().enumerate() {
-            let is_last = index + 1 == group.len();
-            changed |= self.write_source(source, is_last, &mut output).await?;
+        let mut changed = false;
+        let mut last = None;
+        for source in sources {
+            let fits = output.size() + source.size <= job.config.segment_bytes
+                && source.end_offset - base_offset <= i64::from(i32::MAX);
+            // What has left nothing so far joins whatever follows: no segment is empty.
+            if *taken > 0 && output.size() > 0 && !fits {
+                break;
+            }
+            *taken += 1;
+            changed |= self.write_source(source, &mut output, &mut last).await? || *taken > 1;
         }
         if !changed {
             return Ok(None);
         }
+        if let Some(header) = last.filter(|_| output.size() == 0) {
+            let mut kept = Vec::new();
+            retain_empty(&header, &mut kept);
+            output.append(&kept).await.map_err(CleaningError::Given)?;
+        }
         output.finish().await.map_err(CleaningError::Given)?;
-        for source in group {
+        for source in &sources[..*taken] {
             source.files.pin(&source.view()).await.map_err(CleaningError::Given)?;
         }
         Ok(Some(output))
@@ -284,8 +295,8 @@ impl<D: Disk> Cleaner<'_, D> {
     async fn write_source(
         &mut self,
         source: &Source<D>,
-        is_last: bool,
         output: &mut Output<D>,
+        last: &mut Option<BatchHeader>,
     ) -> Result<bool, CleaningError> {
         let view = source.view();
         let mut changed = false;
@@ -295,11 +306,11 @@ impl<D: Disk> Cleaner<'_, D> {
             let window = read_batches(&view, position).await.map_err(CleaningError::Given)?;
             let mut kept = Vec::with_capacity(window.len());
             let mut walk = batches(&window);
-            while let Some(batch) = walk.next() {
-                let ends_segment = is_last && position + walk.position() as u64 == source.size;
-                let filtered = batch
-                    .map_err(filter::FilterError::from)
-                    .and_then(|batch| self.filter.filter(&batch, ends_segment, &mut kept));
+            for batch in walk.by_ref() {
+                let filtered = batch.map_err(FilterError::from).and_then(|batch| {
+                    *last = Some(batch.header);
+                    self.filter.filter(&batch, &mut kept)
+                });
                 changed |= filtered.map_err(|error| {
                     CleaningError::Given(EngineError::corrupted(&view.path(), position, error.to_string()))
                 })?;
@@ -321,15 +332,6 @@ impl<D: Disk> Cleaner<'_, D> {
         let (size, indexes) = (output.size(), output.into_indexes());
         files.write_indexes(&indexes).await?;
         Ok(Replacement { files, end_offset, size, indexes: Rc::new(indexes) })
-    }
-
-    /// Removes what was written for a group that stays as it is.
-    async fn drop_cleaned(&self, group: &[Source<D>]) -> Result<(), EngineError> {
-        for source in group {
-            source.files.unpin();
-        }
-        let path = self.job.dir.join(cleaned_file_name(group[0].files.base_offset()));
-        remove_if_there(&self.job.disk, &path).await
     }
 }
 

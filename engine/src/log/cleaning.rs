@@ -56,9 +56,18 @@ impl<D: Disk> Log<D> {
     /// How dirty a compacted log is below `visible_end`; `None` for one that is not compacted, that is being cleaned, or
     /// that cannot be.
     pub fn dirtiness(&self, visible_end: i64, now_ms: i64) -> Option<Dirtiness> {
+        self.dirtiness_below(self.checkpointed_base, visible_end, now_ms)
+    }
+
+    /// Whether a cleaning would be due if there were a checkpoint now.
+    pub fn awaits_checkpoint(&self, visible_end: i64, now_ms: i64) -> bool {
+        self.dirtiness_below(i64::MAX, visible_end, now_ms).is_some_and(|dirtiness| dirtiness.is_due)
+    }
+
+    fn dirtiness_below(&self, checkpointed_base: i64, visible_end: i64, now_ms: i64) -> Option<Dirtiness> {
         let compaction = self.config.compaction.filter(|_| !self.uncleanable && self.cleaning.is_none())?;
         let (mut clean_bytes, mut cleanable_bytes, mut waiting_since) = (0, 0, i64::MAX);
-        for segment in self.cleanable(visible_end, now_ms) {
+        for segment in self.cleanable(checkpointed_base, visible_end, now_ms) {
             if segment.end_offset <= self.first_dirty() {
                 clean_bytes += segment.size();
             } else {
@@ -84,7 +93,7 @@ impl<D: Disk> Log<D> {
             end_offset: segment.end_offset,
             size: segment.size(),
         };
-        let sources = self.cleanable(input.visible_end, input.now_ms).map(source).collect();
+        let sources = self.cleanable(self.checkpointed_base, input.visible_end, input.now_ms).map(source).collect();
         let stopped = Rc::default();
         self.cleaning = Some(Rc::clone(&stopped));
         Some(CleaningJob {
@@ -94,6 +103,7 @@ impl<D: Disk> Log<D> {
             config: self.config.clone(),
             sources,
             first_dirty: self.first_dirty(),
+            successor: Rc::clone(&self.active().files),
             input,
             stopped,
         })
@@ -154,7 +164,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The segments that may be cleaned, in order.
-    fn cleanable(&self, visible_end: i64, now_ms: i64) -> impl Iterator<Item = &Segment<D>> {
+    fn cleanable(&self, checkpointed_base: i64, visible_end: i64, now_ms: i64) -> impl Iterator<Item = &Segment<D>> {
         let min_lag_ms = self.config.compaction.map_or(0, |compaction| compaction.min_lag_ms);
         let is_old_enough = move |segment: &Segment<D>| {
             min_lag_ms == 0
@@ -164,7 +174,7 @@ impl<D: Disk> Log<D> {
         };
         self.segments.iter().skip_while(|segment| segment.end_offset <= self.log_start).take_while(move |segment| {
             segment.stage == Stage::Closed
-                    && segment.base_offset < self.checkpointed_base
+                    && segment.base_offset < checkpointed_base
                     && segment.end_offset <= visible_end
                     // What is clean has waited long enough before.
                     && (segment.end_offset <= self.first_dirty() || is_old_enough(segment))

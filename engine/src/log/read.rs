@@ -43,9 +43,10 @@ pub enum Read<D: Disk> {
     Job(ReadJob<D>),
 }
 
-/// A read from a segment's file.
+/// A read from a segment's file, or from the next one where compaction has left nothing there.
 pub struct ReadJob<D: Disk> {
     view: SegmentView<D>,
+    next: Option<SegmentView<D>>,
     wanted: Wanted,
 }
 
@@ -56,19 +57,28 @@ impl<D: Disk> ReadJob<D> {
     /// The disk's; [`EngineError::Corrupted`] where no batch is. A file that is not found was removed before the job
     /// began: the offset is below the log's start by now.
     pub async fn perform(self) -> Result<Vec<Bytes>, EngineError> {
-        let path = self.view.path();
-        let mut from = self.view.start(|offsets, _| offsets.lookup(self.wanted.offset)).await?;
+        match (self.read(&self.view).await?, &self.next) {
+            (Some(read), _) => Ok(read),
+            (None, Some(next)) => Ok(self.read(next).await?.unwrap_or_default()),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// `None` when the segment ends before the wanted offset.
+    async fn read(&self, view: &SegmentView<D>) -> Result<Option<Vec<Bytes>>, EngineError> {
+        let path = view.path();
+        let mut from = view.start(|offsets, _| offsets.lookup(self.wanted.offset)).await?;
         let mut len = window_bytes(&self.wanted);
         loop {
-            let pieces = self.view.read(from, len).await?;
+            let pieces = view.read(from, len).await?;
             match select(&pieces, from, &self.wanted, &path, |_| None)? {
-                Selected::Range(range) if is_cut_short(&range, from, &pieces, &self.wanted, self.view.size()) => {
+                Selected::Range(range) if is_cut_short(&range, from, &pieces, &self.wanted, view.size()) => {
                     from = range.start;
                 }
-                Selected::Range(range) => return Ok(pieces.slice(range)),
-                Selected::Missing { position, .. } if position >= self.view.size() => return Ok(Vec::new()),
+                Selected::Range(range) => return Ok(Some(pieces.slice(range))),
+                Selected::Missing { position, .. } if position >= view.size() => return Ok(None),
                 Selected::Missing { position, len: missing } => {
-                    if position + missing > self.view.size() {
+                    if position + missing > view.size() {
                         return Err(EngineError::corrupted(&path, position, "the segment ends within a batch"));
                     }
                     from = position;
@@ -118,7 +128,9 @@ impl<D: Disk> Log<D> {
         if let Some(start) = segment.tail.start_at_or_below(offset) {
             return Ok(Read::Ready(segment.read_tail(start.position, &wanted)?));
         }
-        Ok(Read::Job(ReadJob { view: self.view_for(segment, offset), wanted }))
+        let next = self.segments.iter().find(|next| next.base_offset > segment.base_offset);
+        let next = next.filter(|_| segment.stage == Stage::Closed).map(|next| self.view_for(next, next.base_offset));
+        Ok(Read::Job(ReadJob { view: self.view_for(segment, offset), next, wanted }))
     }
 
     /// The segment that holds `offset`, or the first batch behind the gap in which it lies.

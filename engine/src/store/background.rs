@@ -203,8 +203,8 @@ impl<D: Disk> Store<D> {
     }
 
     /// The compacted log whose cleaning is due and the most worth it, if any; none while one is being cleaned.
-    /// `visible_end` says up to where a log's readers may see.
-    pub fn dirtiest(&self, now_ms: i64, visible_end: impl Fn(TopicPartitionId) -> i64) -> Option<TopicPartitionId> {
+    /// `visible_end` says up to where a log's readers may see. If only a checkpoint is missing, it is made.
+    pub fn dirtiest(&mut self, now_ms: i64, visible_end: impl Fn(TopicPartitionId) -> i64) -> Option<TopicPartitionId> {
         if self.jobs.cleaning || self.to_clean.is_some() {
             return None;
         }
@@ -212,7 +212,12 @@ impl<D: Disk> Store<D> {
             let dirtiness = slot.log.dirtiness(visible_end(*key), now_ms)?;
             dirtiness.is_due.then(|| (*key, dirtiness.ratio()))
         });
-        due.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(key, _)| key)
+        let dirtiest = due.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(key, _)| key);
+        if dirtiest.is_none() {
+            let mut slots = self.slots.iter();
+            self.cycle_wanted |= slots.any(|(key, slot)| slot.log.awaits_checkpoint(visible_end(*key), now_ms));
+        }
+        dirtiest
     }
 
     /// Has a log cleaned: the job comes out of [`Store::poll_background`], and then a [`StoreEvent::Cleaned`].

@@ -6,7 +6,7 @@ use broker::partition::PartitionStatus;
 use bytes::Bytes;
 use engine::log::{Read, ReadError};
 use wire::api::k01_fetch::{EpochEndOffset, PartitionData};
-use wire::batch::batches;
+use wire::batch::{BatchHeader, batches};
 use wire::codec::Records;
 use wire::compression::Compression;
 use wire::{ErrorCode, TopicPartitionId};
@@ -46,7 +46,7 @@ async fn read_one<W: World>(
         records: Some(Records::default()),
         ..Default::default()
     };
-    match read_records(core, part, left, at_least_one, &mut data).await {
+    match read_beyond_empty(core, part, left, at_least_one, &mut data).await {
         Ok(chunks) if version < ZSTD_SINCE => {
             // A batch may lie across two pieces; for these old clients they are put together.
             let records = Records::new(chunks).into_bytes();
@@ -60,6 +60,37 @@ async fn read_one<W: World>(
         Err(error) => data.error_code = error.code(),
     }
     data
+}
+
+/// As [`read_records`], but where compaction has left nothing but batches without records, those behind them: librdkafka
+/// takes an answer without any record for a batch that is too large for it, and asks for it again.
+async fn read_beyond_empty<W: World>(
+    core: &Rc<Core<W>>,
+    mut part: ReadPart,
+    left: usize,
+    at_least_one: bool,
+    data: &mut PartitionData,
+) -> Result<Vec<Bytes>, ErrorCode> {
+    let first = read_records(core, part, left, at_least_one, data).await?;
+    let mut read = first.clone();
+    while let Some(next_offset) = behind_empty_batches(&read) {
+        part.offset = next_offset;
+        read = read_records(core, part, left, at_least_one, data).await?;
+    }
+    // At the log's end they tell how far the reader has come.
+    Ok(if read.is_empty() { first } else { read })
+}
+
+/// The offset behind batches none of which has a record; `None` when one has, or when there are none.
+fn behind_empty_batches(chunks: &[Bytes]) -> Option<i64> {
+    let first = BatchHeader::parse(chunks.first()?).ok()?;
+    if first.record_count > 0 {
+        return None;
+    }
+    let records = Records::new(chunks.to_vec()).into_bytes();
+    let headers = || batches(&records).flatten().map(|batch| batch.header);
+    let is_empty = headers().all(|header| header.record_count == 0);
+    headers().last().filter(|_| is_empty).map(|last| last.last_offset() + 1)
 }
 
 /// Fills in what is known of the partition, and returns the records.
