@@ -109,6 +109,22 @@ class Crowd:
             member.host.kill()
 
 
+def ask(operator, do, group):
+    """The answer of a broker that may just have come back: connections are broken, and it may be loading."""
+    deadline = time.monotonic() + RECOVERY_SECONDS_MAX
+    while True:
+        try:
+            return operator.ask(do, group=group)
+        except Failed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def state_of(operator, group):
+    return ask(operator, "describe", group)[0]
+
+
 def until_rebalance(crowd, operator, group, rng):
     """Changes the group until the broker says that it is in a rebalance; returns the state's name."""
     deadline = time.monotonic() + REBALANCE_SECONDS_MAX
@@ -117,16 +133,16 @@ def until_rebalance(crowd, operator, group, rng):
         crowd.check()
         next_change = time.monotonic() + rng.uniform(*CHANGE_SECONDS)
         while time.monotonic() < next_change:
-            state, _ = operator.ask("describe", group=group)
+            state = state_of(operator, group)
             if state not in REBALANCING:
                 continue
             match rng.choice(["at once", "later", "brief"]):
                 case "later":
                     time.sleep(rng.uniform(*INTO_REBALANCE_SECONDS))
-                    state, _ = operator.ask("describe", group=group)
+                    state = state_of(operator, group)
                 case "brief":
                     while state in REBALANCING and state != BRIEF and time.monotonic() < deadline:
-                        state, _ = operator.ask("describe", group=group)
+                        state = state_of(operator, group)
             if state in REBALANCING:
                 return state
     raise Failed(f"the test is not valid: no rebalance was seen in {REBALANCE_SECONDS_MAX} s")
@@ -134,7 +150,7 @@ def until_rebalance(crowd, operator, group, rng):
 
 def committed(operator, group):
     """partition -> the offset that the group has committed."""
-    return {partition: offset for _, partition, offset, _ in operator.ask("offsets", group=group)}
+    return {partition: offset for _, partition, offset, _ in ask(operator, "offsets", group)}
 
 
 def check_commits(events, snapshots):

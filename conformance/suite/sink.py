@@ -97,9 +97,7 @@ class Sinks:
             time.sleep(0.005)
 
     def replace(self, member):
-        step = member.kill()
         self.members[self.members.index(member)] = self.start()
-        return step
 
     def close(self):
         for member in self.members:
@@ -123,9 +121,10 @@ def harass(context, broker, load, sinks, delivered_again):
             broker.kill()
             broker_kills += 1
             context.say("# the broker is killed")
-        step = sinks.replace(victim)
+        step = victim.kill()
         if broker.process is None:
             broker.start()
+        sinks.replace(victim)
         kills += 1
         if step in steps:
             steps[step] += 1

@@ -65,11 +65,9 @@ impl Commits {
 
         let before = Counters::read(Some(server))?;
         tally = Tally::new(before.at, self.window)?;
-        let first = sender.sent;
         let end = before.at + self.window;
         let whole = sender.send_until(&mut fleet, end, &mut tally)?;
         let after = Counters::read(Some(server))?;
-        let offered = sender.sent - first;
         sender.drain(&mut fleet, &mut tally)?;
 
         let load = GroupLoad {
@@ -78,7 +76,7 @@ impl Commits {
             connections: self.connections as u32,
             rate_per_second: self.rate,
             window_seconds: (after.at - before.at).as_secs_f64(),
-            offered,
+            offered: tally.offered,
             answered: tally.answered,
             errors: sender.errors,
         };
@@ -132,6 +130,7 @@ impl Sender<'_> {
             while due <= now && due < end {
                 let connection = (self.sent % self.load.connections) as usize;
                 fleet.send(connection, &self.load.request(self.sent), VERSION, Token::Guest(self.sent), due)?;
+                tally.offer(due);
                 self.sent += 1;
                 due = self.load.due(self.t0, self.sent);
             }

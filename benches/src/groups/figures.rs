@@ -96,16 +96,26 @@ pub(super) struct Tally {
     end: Instant,
     pub(super) response: Histogram<u64>,
     pub(super) service: Histogram<u64>,
+    pub(super) offered: u64,
     pub(super) answered: u64,
 }
 
 impl Tally {
     pub(super) fn new(from: Instant, window: Duration) -> Result<Self, GroupsError> {
-        Ok(Self { from, end: from + window, response: histogram()?, service: histogram()?, answered: 0 })
+        Ok(Self { from, end: from + window, response: histogram()?, service: histogram()?, offered: 0, answered: 0 })
+    }
+
+    /// A request that is due then has been sent.
+    pub(super) fn offer(&mut self, due: Instant) {
+        self.offered += u64::from(self.holds(due));
+    }
+
+    fn holds(&self, due: Instant) -> bool {
+        due >= self.from && due < self.end
     }
 
     pub(super) fn record(&mut self, due: Instant, sent: Instant, received: Instant) {
-        if due < self.from || due >= self.end {
+        if !self.holds(due) {
             return;
         }
         self.response.saturating_record((received - due).as_nanos() as u64);

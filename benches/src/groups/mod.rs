@@ -246,3 +246,6 @@ fn clean_up(server: &Server, system: System, scenario: &Scenario, durability: Du
     }
     admin::delete_topic(server.address(), scenario.topic())
 }
+
+#[cfg(test)]
+mod tests;

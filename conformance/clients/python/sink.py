@@ -128,8 +128,8 @@ def main():
         sink = {"idempotent": Idempotent, "transactional": Transactional}[mode](consumer, database)
         consumer.subscribe([topic], listener=sink)
         while not ending:
-            batch = consumer.poll(POLL_MS)
             try:
+                batch = consumer.poll(POLL_MS)
                 if batch:
                     say("read", sum(map(len, batch.values())))
                     sink.write(batch)
