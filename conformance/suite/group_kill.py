@@ -20,13 +20,14 @@ from .runner import Failed, Test
 from .stage import HEARTBEAT_MS, KAFKA_SETTINGS, METADATA_MS, PARTITA_SETTINGS, SESSION_MS
 from .storage import own_broker
 
-RATE = 300  # records a second
+RATE = 60  # records a second; some members commit each by itself
 MEMBERS_MIN, MEMBERS_MAX = 2, 5
 # A JVM's start costs as much as several of the others.
-CLIENTS = {"classic": ["go", "go", "python", "python", "confluent", "confluent", "java"]}
+CLIENTS = {"classic": ["go", "go", "python", "python", "confluent", "confluent", "java"],
+           "consumer": ["go", "go", "confluent", "confluent", "java"]}
 SETTINGS = {"kafka": KAFKA_SETTINGS, "partita": PARTITA_SETTINGS}
-ASSIGNOR = {"classic": "range"}
-REBALANCING = {"PreparingRebalance", "CompletingRebalance"}
+ASSIGNOR = {"classic": "range", "consumer": "uniform"}
+REBALANCING = {"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"}
 REBALANCE_SECONDS_MAX = 60  # for one to be found
 CHANGE_SECONDS = (0.1, 1.5)  # between two changes
 INTO_REBALANCE_SECONDS = (0.0, 0.3)
