@@ -45,7 +45,7 @@ pub enum GroupRequest {
         /// The group.
         group_id: String,
     },
-    /// See [`SyncGroupRequest`].
+    /// See [`GroupRequest::sync_group`].
     SyncGroup(SyncGroupRequest),
     /// See [`HeartbeatRequest`].
     Heartbeat(HeartbeatRequest),

@@ -2,7 +2,7 @@
 //! Behaviour: the leader's assignment is persisted, then everybody who has asked gets its part of it.
 //! Deviations: a parked SyncGroup that the same member repeats on another connection is answered
 //! REBALANCE_IN_PROGRESS; Kafka never answers it.
-//! Versions: v3 static members; v5 protocol type and name, checked where given.
+//! Versions: v3 static members; v5 protocol type and name, both of which must be there then.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,30 @@ use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::{SyncGroupRequest, SyncGroupResponse};
 
+use super::GroupRequest;
 use super::group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::Member;
 use super::outbox::{Then, Turn};
 use super::rebalance::sync_error;
 use crate::Token;
+
+/// From here on a request names protocol type and protocol (KIP-559).
+const NAMED_VERSION: i16 = 5;
+
+impl GroupRequest {
+    /// A SyncGroup, if it names what its version demands.
+    ///
+    /// # Errors
+    /// The answer to one that does not, whatever its group is.
+    pub fn sync_group(request: SyncGroupRequest, version: i16) -> Result<GroupRequest, SyncGroupResponse> {
+        let is_named = request.protocol_type.is_some() && request.protocol_name.is_some();
+        if version >= NAMED_VERSION && !is_named {
+            return Err(sync_error(ErrorCode::InconsistentGroupProtocol));
+        }
+        Ok(GroupRequest::SyncGroup(request))
+    }
+}
 
 impl ClassicGroup {
     pub fn sync(&mut self, turn: &mut Turn<'_>, token: Token, request: SyncGroupRequest) {

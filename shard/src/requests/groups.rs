@@ -80,7 +80,10 @@ pub(super) async fn consumer_describe<W: World>(
 
 pub(super) async fn sync<W: World>(context: Rc<Context<W>>, request: SyncGroupRequest) -> SyncGroupResponse {
     let group_id = request.group_id.clone();
-    expect!(context.ask_group(&group_id, GroupRequest::SyncGroup(request)).await, SyncGroup)
+    match GroupRequest::sync_group(request, context.version) {
+        Ok(request) => expect!(context.ask_group(&group_id, request).await, SyncGroup),
+        Err(refused) => refused,
+    }
 }
 
 pub(super) async fn heartbeat<W: World>(context: Rc<Context<W>>, request: HeartbeatRequest) -> HeartbeatResponse {
