@@ -7,11 +7,13 @@
 mod broker;
 mod client;
 mod member;
+mod recorder;
 mod requests;
 
 pub use broker::{Broker, DataDir, binary, edit, metric_lines};
 pub use client::{Client, decode};
 pub use member::{Member, two_members};
+pub use recorder::Recorder;
 pub use requests::*;
 
 use std::time::{Duration, Instant};
