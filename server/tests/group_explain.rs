@@ -98,7 +98,7 @@ fn a_member_whose_connection_is_lost_and_a_fenced_commit_are_told() {
     assert!(said.contains(&format!("! Member {} (client server-tests at 127.0.0.1) has lost", follower.id)), "{said}");
     let fenced = format!("OffsetCommit of member {} was refused", leader.id);
     assert!(
-        said.contains(&fenced) && said.contains("with ILLEGAL_GENERATION: it said generation 1, the group was at 2")
+        said.contains(&fenced) && said.contains("with ILLEGAL_GENERATION: it said generation 1 when 2 was current")
     );
 }
 

@@ -54,6 +54,12 @@ impl Connections {
         }
     }
 
+    /// All pairs, in order.
+    #[cfg(test)]
+    pub fn pairs(&self) -> Vec<(ConnectionId, Arc<str>)> {
+        self.groups.iter().cloned().collect()
+    }
+
     /// Forgets the connection and returns its groups.
     fn take(&mut self, connection: ConnectionId) -> Vec<Arc<str>> {
         let first = (connection, Arc::from(""));

@@ -214,7 +214,7 @@ impl Groups {
 
     fn explain(&mut self, now_ms: i64, token: Token, group_id: String) {
         let facts = self.partition_of(&group_id).map(|_| {
-            let facts = self.with_classic(now_ms, &group_id, |group, turn| group.facts(turn));
+            let facts = self.with_group(now_ms, &group_id, |group, turn| group.facts(turn));
             facts.unwrap_or_else(|| GroupFacts::unknown(group_id, now_ms))
         });
         self.outbox.respond(token, facts);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connections::ConnectionId;
 use super::consumer::ConsumerGroup;
+use super::explain::GroupFacts;
 use super::group::{ClassicGroup, State};
 use super::history::History;
 use super::offsets::{CommittedOffset, Offsets, RetentionBase};
@@ -50,6 +51,7 @@ impl Group {
         either!(self, group => group.has_committed = true);
     }
 
+    /// What has happened to it lately.
     pub fn history(&self) -> &History {
         either!(self, group => &group.history)
     }
@@ -80,6 +82,11 @@ impl Group {
 
     pub fn disconnected(&mut self, turn: &Turn<'_>, connection: ConnectionId) {
         either!(self, group => group.disconnected(turn, connection));
+    }
+
+    /// What is known of it now.
+    pub fn facts(&self, turn: &Turn<'_>) -> GroupFacts {
+        either!(self, group => group.facts(turn))
     }
 
     /// The deadline under which the group is known: never later than its real one.

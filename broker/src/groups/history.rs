@@ -53,6 +53,12 @@ reasons! {
     RejoinMissed = "rejoin_missed",
     /// A member has joined and not sent SyncGroup within the rebalance timeout.
     SyncMissed = "sync_missed",
+    /// A member has not given up in time what it was to give up.
+    RevocationMissed = "revocation_missed",
+    /// A member subscribes to something else.
+    SubscriptionChanged = "subscription_changed",
+    /// The subscribed topics look different: they were created or deleted, or have more partitions.
+    TopicsChanged = "topics_changed",
     /// The assignment could not be written.
     AssignmentFailed = "assignment_failed",
     /// The last member of the new protocol is gone, and the group goes on as a classic one.
@@ -76,11 +82,17 @@ pub struct Who {
 
 impl From<&Member> for Who {
     fn from(member: &Member) -> Who {
+        Who::new(&member.id, member.instance_id.as_deref(), &member.client_id, &member.client_host)
+    }
+}
+
+impl Who {
+    pub(super) fn new(member_id: &str, instance_id: Option<&str>, client_id: &str, client_host: &str) -> Who {
         Who {
-            member_id: shortened(&member.id),
-            instance_id: member.instance_id.as_deref().map(shortened),
-            client_id: shortened(&member.client_id),
-            client_host: member.client_host.clone(),
+            member_id: shortened(member_id),
+            instance_id: instance_id.map(shortened),
+            client_id: shortened(client_id),
+            client_host: client_host.to_owned(),
         }
     }
 }
@@ -147,6 +159,20 @@ pub struct Counts {
     pub commits: u64,
 }
 
+impl Counts {
+    fn add(&mut self, other: &Counts) {
+        for (count, more) in self.rebalances.iter_mut().zip(other.rebalances) {
+            *count += more;
+        }
+        self.rebalance_ms += other.rebalance_ms;
+        self.join_wait_ms += other.join_wait_ms;
+        self.sessions_expired += other.sessions_expired;
+        self.connections_lost += other.connections_lost;
+        self.commits_fenced += other.commits_fenced;
+        self.commits += other.commits;
+    }
+}
+
 /// The memory of a group.
 #[derive(Debug, Default)]
 pub(super) struct History {
@@ -156,6 +182,8 @@ pub(super) struct History {
     pub refused: VecDeque<Refused>,
     /// The rebalance under way.
     pub rebalance: Option<Rebalance>,
+    /// When the last one ended, in ms since the epoch.
+    pub rested_ms: Option<i64>,
     pub counts: Counts,
 }
 
@@ -186,9 +214,22 @@ impl History {
 
     /// Everybody has an assignment, or nobody is left.
     pub fn rebalance_ended(&mut self, now_ms: i64) {
+        self.rested_ms = Some(now_ms);
         if let Some(began) = self.rebalance.take() {
             self.counts.rebalance_ms += u64::try_from(now_ms - began.since_ms).unwrap_or(0);
         }
+    }
+
+    /// Goes on after what is remembered of the same group in its other type.
+    pub fn follow(&mut self, former: History) {
+        let History { events, refused, rebalance, rested_ms, counts } = former;
+        let events = events.into_iter().chain(std::mem::take(&mut self.events));
+        let refused = refused.into_iter().chain(std::mem::take(&mut self.refused));
+        events.for_each(|event| push(&mut self.events, event));
+        refused.for_each(|refused| push(&mut self.refused, refused));
+        self.rebalance = rebalance.or(self.rebalance.take());
+        self.rested_ms = self.rested_ms.or(rested_ms);
+        self.counts.add(&counts);
     }
 
     /// A request was refused; only those count whose sender is not who it says it is.

@@ -82,6 +82,7 @@ impl Groups {
         }
         consumer.offsets = std::mem::take(&mut classic.offsets);
         consumer.connections.append(&mut classic.connections);
+        consumer.history.follow(std::mem::take(&mut classic.history));
         consumer.has_committed = classic.has_committed;
         consumer.indexed_deadline = classic.indexed_deadline;
         *group = Group::Consumer(Box::new(consumer));

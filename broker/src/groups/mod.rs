@@ -361,6 +361,8 @@ impl Groups {
             let mut classic = ClassicGroup::new(consumer.id.clone(), offsets_partition);
             classic.offsets = std::mem::take(&mut consumer.offsets);
             classic.has_committed = consumer.has_committed;
+            classic.connections = std::mem::take(&mut consumer.connections);
+            classic.history = std::mem::take(&mut consumer.history);
             *group = Group::Classic(Box::new(classic));
             group.append(turn, records, Then::Nothing);
             Ok(())
@@ -382,6 +384,8 @@ impl Groups {
             consumer.offsets = std::mem::take(&mut classic.offsets);
             consumer.has_committed = classic.has_committed;
             consumer.indexed_deadline = classic.indexed_deadline;
+            consumer.connections = std::mem::take(&mut classic.connections);
+            consumer.history = std::mem::take(&mut classic.history);
             *group = Group::Consumer(Box::new(consumer));
             return;
         }

@@ -89,6 +89,17 @@ impl Offsets {
         self.topics().flat_map(|(topic, partitions)| partitions.keys().map(move |&partition| (topic, partition)))
     }
 
+    /// When the first of them expires, in ms since the epoch.
+    pub fn first_expiry(&self, base: RetentionBase, retention_ms: i64) -> Option<i64> {
+        let offsets = self.by_topic.values().flat_map(BTreeMap::values);
+        let expiry = |committed: &CommittedOffset| match (committed.expire_timestamp, base) {
+            (Some(expire_timestamp), _) => expire_timestamp,
+            (None, RetentionBase::Since(since_ms)) => since_ms.saturating_add(retention_ms),
+            (None, RetentionBase::Commit) => committed.commit_timestamp.saturating_add(retention_ms),
+        };
+        offsets.map(expiry).min()
+    }
+
     /// Those whose retention is over, of the topics that are not `kept`.
     pub fn expired(
         &self,

@@ -51,6 +51,7 @@ transcripts! {
     rebalance,
     dead_members,
     disconnects,
+    explain_consumer_groups,
     explain_rebalances,
     explain_stable_groups,
     explain_empty_groups,

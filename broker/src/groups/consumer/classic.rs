@@ -18,6 +18,7 @@ use wire::{ErrorCode, TopicPartitionId};
 
 use super::super::assignor::Assignment;
 use super::super::group::CONSUMER;
+use super::super::history::Reason;
 use super::super::join::Join;
 use super::super::leave::{leave_response, member_response};
 use super::super::member::NO_MEMBER;
@@ -133,8 +134,10 @@ impl ConsumerGroup {
         member.begin_session(turn);
         self.connections.extend(turn.from);
         let moves_on = before.is_none_or(|before| !before.has_subscription_of(&member));
+        let reason = if before.is_some() { Reason::SubscriptionChanged } else { Reason::MemberJoined };
         self.set_member(member);
         if moves_on {
+            self.happened(turn, reason, member_id);
             self.bump_epoch();
             self.topics_changed = true;
         }
@@ -144,7 +147,10 @@ impl ConsumerGroup {
     pub fn sync_classic(&mut self, turn: &mut Turn<'_>, token: Token, request: SyncGroupRequest) {
         let outcome = self.check_sync(turn, &request);
         let member = match outcome {
-            Err(error) => return turn.out.respond(token, sync_error(error)),
+            Err(error) => {
+                self.refused(turn, ("SyncGroup", &request.member_id, request.generation_id), error);
+                return turn.out.respond(token, sync_error(error));
+            }
             Ok(()) => self.members.get_mut(&request.member_id).expect("it was just checked"),
         };
         member.heard(turn);
@@ -179,6 +185,19 @@ impl ConsumerGroup {
 
     /// Handles a Heartbeat.
     pub fn heartbeat_classic(
+        &mut self,
+        turn: &mut Turn<'_>,
+        token: Token,
+        request: &HeartbeatRequest,
+    ) -> Result<(), ErrorCode> {
+        let outcome = self.try_heartbeat_classic(turn, token, request);
+        if let Err(error) = outcome {
+            self.refused(turn, ("Heartbeat", &request.member_id, request.generation_id), error);
+        }
+        outcome
+    }
+
+    fn try_heartbeat_classic(
         &mut self,
         turn: &mut Turn<'_>,
         token: Token,
@@ -233,6 +252,7 @@ impl ConsumerGroup {
             let outcome = self.leaving_member(&identity);
             let error = outcome.as_ref().err().copied().unwrap_or(ErrorCode::None);
             if let Ok(member_id) = outcome {
+                self.happened(turn, Reason::MemberLeft, &member_id);
                 self.remove_member(&member_id);
                 has_left = true;
             }

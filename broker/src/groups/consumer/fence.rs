@@ -47,6 +47,8 @@ impl ConsumerGroup {
             let member = self.members.get_mut(&member_id).expect("a timer is a member's");
             member.indexed_deadline = None;
             if member.deadline().is_some_and(|deadline| deadline <= turn.now_ms) {
+                let reason = member.reason_to_go(turn.now_ms);
+                self.happened(turn, reason, &member_id);
                 self.remove_member(&member_id);
                 has_lost_members = true;
             } else {
@@ -83,6 +85,18 @@ impl ConsumerGroup {
         request: &OffsetCommitRequest,
         version: i16,
     ) -> Result<(), ErrorCode> {
+        let admitted = self.check_commit(turn, request, version);
+        match admitted {
+            Ok(()) => self.history.counts.commits += 1,
+            Err(error) => {
+                let given = ("OffsetCommit", request.member_id.as_str(), request.generation_id_or_member_epoch);
+                self.refused(turn, given, error);
+            }
+        }
+        admitted
+    }
+
+    fn check_commit(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest, version: i16) -> Result<(), ErrorCode> {
         let epoch = request.generation_id_or_member_epoch;
         if epoch < 0 && self.members.is_empty() {
             return Ok(());
@@ -107,7 +121,6 @@ impl ConsumerGroup {
         }
         member.heard(turn);
         self.connections.extend(turn.from);
-        self.history.counts.commits += 1;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use wire::api::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 
 use super::super::GroupConfig;
 use super::super::assignor::Assignor;
+use super::super::history::Reason;
 use super::super::outbox::{Answer, Turn};
 use super::ConsumerGroup;
 use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, MemberState, Owned, STATIC_LEAVE_EPOCH};
@@ -109,11 +110,13 @@ pub(in super::super) fn validate(
 impl ConsumerGroup {
     /// Handles a heartbeat that [`validate`] has let pass.
     pub fn heartbeat(&mut self, turn: &mut Turn<'_>, heartbeat: ConsumerHeartbeat) -> Result<(), Refusal> {
-        let outcome = match heartbeat.request.member_epoch {
+        let (member_id, member_epoch) = (heartbeat.request.member_id.clone(), heartbeat.request.member_epoch);
+        let outcome = match member_epoch {
             LEAVE_EPOCH | STATIC_LEAVE_EPOCH => self.leave(turn, heartbeat),
             _ => self.keep(turn, heartbeat),
         };
-        if outcome.is_err() {
+        if let Err(refusal) = &outcome {
+            self.refused(turn, ("ConsumerGroupHeartbeat", &member_id, member_epoch), refusal.error);
             self.flush(turn, None);
         }
         outcome
@@ -237,6 +240,8 @@ impl ConsumerGroup {
         let moves_on = before.as_ref().is_none_or(|before| !before.has_subscription_of(&member));
         self.set_member(member);
         if moves_on {
+            let reason = if before.is_some() { Reason::SubscriptionChanged } else { Reason::MemberJoined };
+            self.happened(turn, reason, id);
             self.bump_epoch();
             self.topics_changed = true;
         }
@@ -286,6 +291,7 @@ impl ConsumerGroup {
             };
             self.set_member(away);
         } else {
+            self.happened(turn, Reason::MemberLeft, member_id);
             self.remove_member(member_id);
             self.bump_epoch();
             self.topics_changed = true;

@@ -172,7 +172,8 @@ impl Member {
     }
 }
 
-fn partitions(owned: &Owned) -> impl Iterator<Item = TopicPartitionId> + '_ {
+/// Its partitions.
+pub(super) fn partitions(owned: &Owned) -> impl Iterator<Item = TopicPartitionId> + '_ {
     owned
         .iter()
         .flat_map(|(&topic, partitions)| partitions.keys().map(move |&partition| TopicPartitionId { topic, partition }))

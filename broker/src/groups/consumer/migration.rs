@@ -112,6 +112,7 @@ impl ConsumerGroup {
         group.offsets = std::mem::take(&mut self.offsets);
         group.has_committed = self.has_committed;
         group.connections = std::mem::take(&mut self.connections);
+        group.history = std::mem::take(&mut self.history);
         group.indexed_deadline = self.indexed_deadline;
         group.unsaved_tombstones = self.all_tombstones();
         Some(group)

@@ -19,6 +19,7 @@
 mod classic;
 mod describe;
 mod expressions;
+mod facts;
 mod fence;
 mod heartbeat;
 mod load;
@@ -245,6 +246,7 @@ impl ConsumerGroup {
 
     /// Writes what has changed and answers when that, and all before it, is durable.
     pub fn flush(&mut self, turn: &mut Turn<'_>, answer: Option<Answer>) {
+        self.note_progress(turn);
         if !self.changes.is_empty() {
             let changes = std::mem::take(&mut self.changes);
             let records = self.records_of(changes);

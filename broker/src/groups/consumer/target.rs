@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::Uuid;
 
 use super::super::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
+use super::super::history::Reason;
 use super::super::outbox::Turn;
 use super::ConsumerGroup;
 use super::records::Change;
@@ -39,6 +40,7 @@ impl ConsumerGroup {
             // It has moved on already, and nobody has been assigned anything by it.
             self.changes.insert(Change::Epoch);
         } else {
+            self.history.happened(turn.now_ms, Reason::TopicsChanged, None);
             self.bump_epoch();
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wire::api::k15_describe_groups::{GroupFact, GroupFinding};
 
 use super::super::history::{Event, Reason, Rebalance, Refused, Who};
-use super::facts::{MemberFacts, PartitionFacts};
+use super::facts::{MemberFacts, PartitionFacts, PartitionName};
 
 /// Something that explains why a group does or does not move.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,15 @@ pub(super) enum Finding {
     /// It waits for the leader's assignment.
     Assigning { rebalance: Option<Rebalance>, generation: i32, leader: Option<MemberFacts>, until_ms: Option<i64> },
     /// Everybody has an assignment.
-    Stable { since_ms: Option<i64>, generation: i32, members: usize },
+    Stable { since_ms: Option<i64>, generation: i32, generation_name: &'static str, members: usize },
+    /// Of the new protocol: its members are on their way to what they are to have.
+    Reconciling { rebalance: Option<Rebalance>, epoch: i32, members: usize, done: usize },
+    /// A member has been told to give partitions up and has not said that it has.
+    NotRevoked { member: MemberFacts, partitions: Vec<PartitionName>, awaited_by: Vec<Who>, until_ms: Option<i64> },
+    /// A member waits for partitions that others still have.
+    WaitsForPartitions { member: MemberFacts, partitions: Vec<(PartitionName, Who)> },
+    /// A member does not know yet that the group has moved on.
+    Behind { member: MemberFacts, epoch: i32, current: i32 },
     /// A member has not joined the rebalance.
     NotRejoined { member: MemberFacts, until_ms: Option<i64> },
     /// A member has joined and not asked for its assignment.
@@ -32,6 +40,8 @@ pub(super) enum Finding {
     NotProgressing { partition: PartitionFacts, owner: MemberFacts, unread: i64 },
     /// Members have no partitions.
     WithoutPartitions { idle: Vec<Who>, partitions: usize, members: usize },
+    /// No member has a partition of what they subscribe to.
+    NothingToRead { subscribed: Vec<String> },
     /// Clients were given a member id and have not come back with it.
     MemberIdsUnused { count: usize, until_ms: i64 },
     /// It rebalances again and again.
@@ -39,9 +49,9 @@ pub(super) enum Finding {
     /// A member was removed.
     Removed { event: Event },
     /// A request was refused because of who sent it.
-    Refused { refused: Refused },
+    Refused { refused: Refused, generation_name: &'static str },
     /// Offsets are kept of partitions that do not exist.
-    PartitionsGone { partitions: Vec<(String, i32)> },
+    PartitionsGone { partitions: Vec<PartitionName> },
 }
 
 impl Finding {
@@ -54,11 +64,16 @@ impl Finding {
             Finding::Joining { .. } => "WAITING_FOR_MEMBERS",
             Finding::Assigning { .. } => "WAITING_FOR_ASSIGNMENT",
             Finding::Stable { .. } => "STABLE",
+            Finding::Reconciling { .. } => "RECONCILING",
+            Finding::NotRevoked { .. } => "PARTITIONS_NOT_REVOKED",
+            Finding::WaitsForPartitions { .. } => "MEMBER_WAITS_FOR_PARTITIONS",
+            Finding::Behind { .. } => "MEMBER_BEHIND",
             Finding::NotRejoined { .. } => "MEMBER_NOT_REJOINED",
             Finding::NotSynced { .. } => "MEMBER_NOT_SYNCED",
             Finding::Silent { .. } => "MEMBER_SILENT",
             Finding::NotProgressing { .. } => "PARTITION_NOT_PROGRESSING",
             Finding::WithoutPartitions { .. } => "MEMBERS_WITHOUT_PARTITIONS",
+            Finding::NothingToRead { .. } => "NOTHING_TO_READ",
             Finding::MemberIdsUnused { .. } => "MEMBER_IDS_UNUSED",
             Finding::Restless { .. } => "REBALANCES_OFTEN",
             Finding::Removed { .. } => "MEMBER_REMOVED",
@@ -74,9 +89,14 @@ impl Finding {
             | Finding::InitialDelay { .. }
             | Finding::Joining { .. }
             | Finding::Assigning { .. }
+            | Finding::Reconciling { .. }
+            | Finding::NotRevoked { .. }
+            | Finding::WaitsForPartitions { .. }
+            | Finding::Behind { .. }
             | Finding::NotRejoined { .. }
             | Finding::NotSynced { .. }
             | Finding::Silent { .. }
+            | Finding::NothingToRead { .. }
             | Finding::NotProgressing { .. } => true,
             Finding::Empty { unread, .. } => *unread > 0,
             Finding::Stable { .. }
@@ -123,16 +143,34 @@ impl Finding {
                 .with("generation", generation)
                 .maybe("leader", leader.as_ref().map(|leader| &leader.who.member_id))
                 .maybe("until_ms", *until_ms),
-            Finding::Stable { since_ms, generation, members } => {
-                facts.maybe("since_ms", *since_ms).with("generation", generation).with("members", members)
+            Finding::Stable { since_ms, generation, generation_name, members } => {
+                facts.maybe("since_ms", *since_ms).with(generation_name, generation).with("members", members)
+            }
+            Finding::Reconciling { rebalance, epoch, members, done } => facts
+                .rebalance(rebalance.as_ref())
+                .with("epoch", epoch)
+                .with("members", members)
+                .with("reconciled", done),
+            Finding::NotRevoked { member, partitions, awaited_by, until_ms } => {
+                let facts = facts.member(member).maybe("until_ms", *until_ms);
+                let facts = partitions.iter().fold(facts, Facts::partition);
+                awaited_by.iter().fold(facts, |facts, who| facts.with("awaited_by", &who.member_id))
+            }
+            Finding::WaitsForPartitions { member, partitions } => {
+                let waits = |facts: Facts, (name, owner): &(PartitionName, Who)| {
+                    facts.partition(name).with("owner", &owner.member_id)
+                };
+                partitions.iter().fold(facts.member(member), waits)
+            }
+            Finding::Behind { member, epoch, current } => {
+                facts.member(member).with("epoch", epoch).with("current", current)
             }
             Finding::NotRejoined { member, until_ms } | Finding::NotSynced { member, until_ms } => {
                 facts.member(member).maybe("until_ms", *until_ms)
             }
             Finding::Silent { member } => facts.member(member),
             Finding::NotProgressing { partition, owner, unread } => facts
-                .with("topic", &partition.topic)
-                .with("partition", partition.partition)
+                .partition(&(partition.topic.clone(), partition.partition))
                 .maybe("committed_offset", partition.committed.map(|(offset, _)| offset))
                 .maybe("committed_ms", partition.committed.map(|(_, at_ms)| at_ms))
                 .with("unread", unread)
@@ -141,13 +179,16 @@ impl Finding {
                 let idle = idle.iter().fold(facts, |facts, who| facts.with("member_id", &who.member_id));
                 idle.with("partitions", partitions).with("members", members)
             }
+            Finding::NothingToRead { subscribed } => {
+                subscribed.iter().fold(facts, |facts, topic| facts.with("subscribed", topic))
+            }
             Finding::MemberIdsUnused { count, until_ms } => facts.with("count", count).with("until_ms", until_ms),
             Finding::Restless { since_ms, reasons } => {
                 let counted = |facts: Facts, (reason, count): (&Reason, &usize)| facts.with(reason.name(), count);
                 reasons.iter().fold(facts.with("since_ms", since_ms), counted)
             }
             Finding::Removed { event } => facts.event(event),
-            Finding::Refused { refused } => facts
+            Finding::Refused { refused, .. } => facts
                 .with("at_ms", refused.at_ms)
                 .with("api", refused.api)
                 .with("member_id", &refused.member_id)
@@ -155,9 +196,7 @@ impl Finding {
                 .with("current", refused.current)
                 .with("error", refused.error.name())
                 .with("times", refused.times),
-            Finding::PartitionsGone { partitions } => partitions
-                .iter()
-                .fold(facts, |facts, (topic, partition)| facts.with("partition", format!("{topic}-{partition}"))),
+            Finding::PartitionsGone { partitions } => partitions.iter().fold(facts, Facts::partition),
         }
     }
 }
@@ -178,6 +217,10 @@ impl Facts {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    fn partition(self, (topic, partition): &PartitionName) -> Facts {
+        self.with("partition", format!("{topic}-{partition}"))
     }
 
     fn who(self, who: &Who) -> Facts {

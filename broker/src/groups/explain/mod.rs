@@ -4,7 +4,7 @@
 //! Findings come with what keeps the group from moving first, then what keeps a part of it, then what is good to know. Each
 //! says what has happened, what that means, and what to do about it. Nothing is decided by them.
 
-mod facts;
+pub(super) mod facts;
 mod finding;
 mod words;
 
@@ -14,7 +14,7 @@ use wire::api::k15_describe_groups::GroupFinding;
 
 use super::history::{Event, Reason};
 pub use facts::{GroupFacts, PartitionFacts};
-use facts::{KnownGroup, MemberFacts, Phase};
+use facts::{KnownGroup, MemberFacts, PartitionName, Phase};
 use finding::Finding;
 
 /// From when on it is remarkable that a record has not been read, or that a held partition has seen no commit, in ms.
@@ -55,6 +55,7 @@ fn findings(facts: &GroupFacts, ends: &PartitionEnds) -> Vec<Finding> {
     match known.phase {
         Phase::Empty => {}
         Phase::InitialDelay { .. } | Phase::Joining { .. } => not_rejoined(known, &mut findings),
+        Phase::Reconciling => not_reconciled(known, &mut findings),
         Phase::Assigning { .. } => not_synced(known, true, &mut findings),
         Phase::Stable { .. } => {
             not_synced(known, false, &mut findings);
@@ -66,7 +67,9 @@ fn findings(facts: &GroupFacts, ends: &PartitionEnds) -> Vec<Finding> {
     if known.pending.0 > 0 {
         findings.push(Finding::MemberIdsUnused { count: known.pending.0, until_ms: known.pending.1 });
     }
-    restless(known, now_ms, &mut findings);
+    if known.phase != Phase::Empty {
+        restless(known, now_ms, &mut findings);
+    }
     lately(known, now_ms, &mut findings);
     missing_topics(ends, &mut findings);
     findings
@@ -93,7 +96,13 @@ fn state(known: &KnownGroup, ends: &PartitionEnds) -> Finding {
             let leader = known.members.iter().find(|member| member.is_leader).cloned();
             Finding::Assigning { rebalance, generation, leader, until_ms }
         }
-        Phase::Stable { .. } => Finding::Stable { since_ms, generation, members },
+        Phase::Reconciling => {
+            let done = known.members.iter().filter(|member| member.reconciling.is_none()).count();
+            Finding::Reconciling { rebalance, epoch: generation, members, done }
+        }
+        Phase::Stable { .. } => {
+            Finding::Stable { since_ms, generation, generation_name: known.generation_name, members }
+        }
     }
 }
 
@@ -104,6 +113,37 @@ fn not_rejoined(known: &KnownGroup, findings: &mut Vec<Finding>) {
     };
     let missing = known.members.iter().filter(|member| !member.has_joined);
     findings.extend(missing.take(TOLD_MAX).map(|member| Finding::NotRejoined { member: member.clone(), until_ms }));
+}
+
+/// Members of the new protocol that are not there yet: those first that others wait for.
+fn not_reconciled(known: &KnownGroup, findings: &mut Vec<Finding>) {
+    let on_their_way = known.members.iter().filter_map(|member| Some((member, member.reconciling.as_ref()?)));
+    let (mut revoking, mut waiting, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+    for (member, reconciling) in on_their_way {
+        let member = member.clone();
+        if !reconciling.gives_up.is_empty() {
+            let awaited_by = known.members.iter().filter(|other| waits_for_any(other, &reconciling.gives_up));
+            revoking.push(Finding::NotRevoked {
+                partitions: reconciling.gives_up.clone(),
+                awaited_by: awaited_by.map(|other| other.who.clone()).collect(),
+                until_ms: reconciling.gives_up_until_ms,
+                member,
+            });
+        } else if !reconciling.waits_for.is_empty() {
+            let owner = |index: usize| known.members.get(index).map(|owner| owner.who.clone());
+            let partitions =
+                reconciling.waits_for.iter().filter_map(|(name, index)| Some((name.clone(), owner(*index)?)));
+            waiting.push(Finding::WaitsForPartitions { partitions: partitions.collect(), member });
+        } else {
+            behind.push(Finding::Behind { epoch: reconciling.epoch, current: known.generation, member });
+        }
+    }
+    findings.extend([revoking, behind, waiting].into_iter().flat_map(|kind| kind.into_iter().take(TOLD_MAX)));
+}
+
+fn waits_for_any(member: &MemberFacts, partitions: &[PartitionName]) -> bool {
+    let waits_for = member.reconciling.iter().flat_map(|reconciling| &reconciling.waits_for);
+    waits_for.into_iter().any(|(name, _)| partitions.contains(name))
 }
 
 fn not_synced(known: &KnownGroup, blocks: bool, findings: &mut Vec<Finding>) {
@@ -119,7 +159,9 @@ fn not_synced(known: &KnownGroup, blocks: bool, findings: &mut Vec<Finding>) {
 
 fn silent(known: &KnownGroup, now_ms: i64, findings: &mut Vec<Finding>) {
     let is_silent = |member: &&MemberFacts| {
-        member.lost.is_some() || member.last_heard_ms.is_some_and(|heard_ms| now_ms - heard_ms > SILENT_MS)
+        member.is_away
+            || member.lost.is_some()
+            || member.last_heard_ms.is_some_and(|heard_ms| now_ms - heard_ms > SILENT_MS)
     };
     let silent = known.members.iter().filter(is_silent);
     findings.extend(silent.take(TOLD_MAX).map(|member| Finding::Silent { member: member.clone() }));
@@ -146,6 +188,11 @@ fn stuck_partitions(known: &KnownGroup, ends: &PartitionEnds, now_ms: i64, findi
 }
 
 fn without_partitions(known: &KnownGroup, findings: &mut Vec<Finding>) {
+    if let Some(subscribed) = &known.subscribed
+        && known.partitions.iter().all(|partition| partition.owner.is_none())
+    {
+        return findings.push(Finding::NothingToRead { subscribed: subscribed.iter().cloned().collect() });
+    }
     let holds = |index| known.partitions.iter().any(|partition| partition.owner == Some(index));
     let partitions = known.partitions.iter().filter(|partition| partition.owner.is_some()).count();
     let idle = known.members.iter().enumerate().filter(|(index, member)| member.has_synced && !holds(*index));
@@ -173,11 +220,20 @@ fn lately(known: &KnownGroup, now_ms: i64, findings: &mut Vec<Finding>) {
     let removed = known.events.iter().rev().filter(|event| is_removal(event.reason) && is_recent(event.at_ms));
     findings.extend(removed.map(|event| Finding::Removed { event: event.clone() }));
     let refused = known.refused.iter().rev().filter(|refused| is_recent(refused.at_ms));
-    findings.extend(refused.map(|refused| Finding::Refused { refused: refused.clone() }));
+    findings.extend(
+        refused.map(|refused| Finding::Refused { refused: refused.clone(), generation_name: known.generation_name }),
+    );
 }
 
 fn is_removal(reason: Reason) -> bool {
-    matches!(reason, Reason::SessionExpired | Reason::ConnectionLost | Reason::RejoinMissed | Reason::SyncMissed)
+    matches!(
+        reason,
+        Reason::SessionExpired
+            | Reason::ConnectionLost
+            | Reason::RejoinMissed
+            | Reason::SyncMissed
+            | Reason::RevocationMissed
+    )
 }
 
 fn missing_topics(ends: &PartitionEnds, findings: &mut Vec<Finding>) {

@@ -1,10 +1,13 @@
 //! Findings in words: what has happened, what it means, what to do about it.
 
-use wire::ErrorCode;
+mod members;
+mod text;
 
-use super::super::history::{Event, Reason, Rebalance, Refused, Who};
-use super::facts::{MemberFacts, PartitionFacts};
-use super::{Finding, SILENT_MS};
+use super::super::history::{Reason, Rebalance};
+use super::Finding;
+use super::facts::MemberFacts;
+use members::*;
+use text::*;
 
 /// A finding in sentences.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,9 +44,22 @@ impl Finding {
             Finding::Assigning { rebalance, generation, leader, until_ms } => {
                 assigning(now, rebalance.as_ref(), *generation, leader.as_ref(), *until_ms)
             }
-            Finding::Stable { since_ms, generation, members } => words(
+            Finding::Reconciling { rebalance, epoch, members, done } => words(
                 format!(
-                    "The group has been stable{}, in generation {generation}, with {}.",
+                    "{} {done} of {members} members have what they are to have in epoch {epoch}.",
+                    began(now, rebalance.as_ref())
+                ),
+                "Each member is led to its partitions on its own, by its heartbeats; what does not change hands is read meanwhile.",
+                "",
+            ),
+            Finding::NotRevoked { member, partitions, awaited_by, until_ms } => {
+                not_revoked(now, member, partitions, awaited_by, *until_ms)
+            }
+            Finding::WaitsForPartitions { member, partitions } => waits_for_partitions(member, partitions),
+            Finding::Behind { member, epoch, current } => behind(now, member, *epoch, *current),
+            Finding::Stable { since_ms, generation, generation_name, members } => words(
+                format!(
+                    "The group has been stable{}, in {generation_name} {generation}, with {}.",
                     lasting(now, *since_ms),
                     count(*members as i64, "member")
                 ),
@@ -55,6 +71,7 @@ impl Finding {
             Finding::Silent { member } => silent(now, member),
             Finding::NotProgressing { partition, owner, unread } => not_progressing(now, partition, owner, *unread),
             Finding::WithoutPartitions { idle, partitions, members } => without_partitions(idle, *partitions, *members),
+            Finding::NothingToRead { subscribed } => nothing_to_read(subscribed),
             Finding::MemberIdsUnused { count: ids, until_ms } => words(
                 format!("{} given out and not used yet.", were(*ids, "member id")),
                 format!(
@@ -71,22 +88,28 @@ impl Finding {
                         duration(now_ms - since_ms),
                         told.collect::<Vec<_>>().join(", ")
                     ),
-                    "Each of these makes all members stop, join and be assigned again.",
+                    "Each of these is a rebalance: members stop, or change what they read.",
                     "Find out why members come and go; group.instance.id lets one restart without a rebalance, and the cooperative-sticky assignor lets the others go on meanwhile.",
                 )
             }
             Finding::Removed { event } => removed(now, event),
-            Finding::Refused { refused } => refusal(now, refused),
-            Finding::PartitionsGone { partitions } => {
-                let names = partitions.iter().map(|(topic, partition)| format!("{topic}-{partition}"));
-                words(
-                    format!("There are no such partitions: {}.", names.collect::<Vec<_>>().join(", ")),
-                    "The group holds them, or has offsets for them, and their topic was deleted or has fewer partitions now.",
-                    "Nothing needs to be done; such offsets expire.",
-                )
-            }
+            Finding::Refused { refused, generation_name } => refusal(now, refused, generation_name),
+            Finding::PartitionsGone { partitions } => words(
+                format!("There are no such partitions: {}.", list(partitions)),
+                "The group holds them, or has offsets for them, and their topic was deleted or has fewer partitions now.",
+                "Nothing needs to be done; such offsets expire.",
+            ),
         }
     }
+}
+
+fn nothing_to_read(subscribed: &[String]) -> Words {
+    let topics = subscribed.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    words(
+        format!("No member holds a partition; they subscribe to {topics}{}.", and_more(subscribed.len())),
+        "There are no such topics, or nobody was given their partitions. Members look for new topics every few minutes (metadata.max.age.ms).",
+        "Check the names; `partita topic list` shows what there is.",
+    )
 }
 
 fn no_such_group(group_id: &str) -> Words {
@@ -165,166 +188,6 @@ fn assigning(
     }
 }
 
-fn not_rejoined(now: Now, member: &MemberFacts, until_ms: Option<i64>) -> Words {
-    let name = named(&member.who);
-    let out = until_ms.map_or_else(String::new, |until_ms| format!(" It is out in {}.", now.left(until_ms)));
-    let what = format!("{} has not joined again. {}", capital(&name), heard(now, member));
-    if let Some((_, deadline)) = member.lost {
-        let out = deadline.map_or(out, |deadline| format!(" It is out in {}.", now.left(deadline)));
-        return words(
-            what,
-            format!("Its connection is closed: its process has probably ended, or it is about to reconnect.{out}"),
-            "Nothing, unless this member should be running: then look at why it ended.",
-        );
-    }
-    if is_heard(now, member) {
-        return words(
-            what,
-            format!(
-                "Its process lives and sends heartbeats, but its poll() is not called: it is busy with records it has read.{out}"
-            ),
-            "Look at what that client does between two calls of poll(); fewer records at a time (max.poll.records) bring it back sooner.",
-        );
-    }
-    words(
-        what,
-        format!("Its process hangs or is stopped, or the network has lost it.{out}"),
-        "Look at that client, and at the network between it and the broker.",
-    )
-}
-
-fn not_synced(now: Now, member: &MemberFacts, until_ms: Option<i64>) -> Words {
-    let out =
-        until_ms.map_or_else(String::new, |until_ms| format!(" It is out in {} if it does not.", now.left(until_ms)));
-    words(
-        format!("{} has joined and not asked for its assignment. {}", capital(&named(&member.who)), heard(now, member)),
-        format!("Its partitions are not read until it does.{out}"),
-        "Look at that client: it should send SyncGroup right after it has joined.",
-    )
-}
-
-fn silent(now: Now, member: &MemberFacts) -> Words {
-    let name = capital(&named(&member.who));
-    let session_out = member.session_ends_ms.map(|ends_ms| now.left(ends_ms));
-    match member.lost {
-        Some((_, Some(deadline))) => words(
-            format!("{name} has lost its connection. {}", heard(now, member)),
-            format!(
-                "Its process has probably ended. Its partitions go to others in {}, unless it comes back.",
-                now.left(deadline)
-            ),
-            "Nothing, unless this member should be running: then look at why it ended.",
-        ),
-        Some((_, None)) => words(
-            format!("{name} has lost its connection. {}", heard(now, member)),
-            format!(
-                "It keeps its partitions, which nobody reads meanwhile, until its session ends{}: a static member may restart, and group.disconnect.grace.ms may be off.",
-                session_out.map_or_else(String::new, |left| format!(" in {left}"))
-            ),
-            "Start it again, or remove it with an admin client (removeMembersFromConsumerGroup).",
-        ),
-        None => words(
-            format!("{name} is silent. {}", heard(now, member)),
-            format!(
-                "Its process hangs or is stopped, or the network has lost it; its partitions are not read.{}",
-                session_out.map_or_else(String::new, |left| format!(" They go to others in {left}."))
-            ),
-            "Look at that client, and at the network between it and the broker. A shorter session.timeout.ms notices sooner.",
-        ),
-    }
-}
-
-fn not_progressing(now: Now, partition: &PartitionFacts, owner: &MemberFacts, unread: i64) -> Words {
-    let name = format!("{}-{}", partition.topic, partition.partition);
-    let committed = match partition.committed {
-        Some((offset, at_ms)) => format!("committed offset {offset} {} ago and nothing since", now.ago(at_ms)),
-        None => "has never committed an offset".to_owned(),
-    };
-    let meaning = match is_heard(now, owner) {
-        true => "Its process lives, but it does not poll, works on one record for long, or reads without committing.",
-        false => "Its process hangs or is stopped, or the network has lost it.",
-    };
-    words(
-        format!("{} holds {name} and {committed}, while {}.", capital(&named(&owner.who)), waits(unread)),
-        meaning,
-        "Look at that client's threads and log. With enable.auto.commit=false it has to commit itself; max.poll.interval.ms bounds how long it may stay away.",
-    )
-}
-
-fn without_partitions(idle: &[Who], partitions: usize, members: usize) -> Words {
-    let names = idle.iter().map(named).collect::<Vec<_>>().join(", ");
-    words(
-        format!("{} without a partition: {names}.", if idle.len() == 1 { "One member is" } else { "Some members are" }),
-        format!(
-            "The group has {} and {}: each partition has one reader, so they wait for another one to leave.",
-            count(members as i64, "member"),
-            count(partitions as i64, "partition")
-        ),
-        "Nothing, if they are meant as a reserve; else add partitions to the topic, or run fewer members.",
-    )
-}
-
-fn removed(now: Now, event: &Event) -> Words {
-    let who = event.who.as_ref().map_or_else(|| "A member".to_owned(), |who| capital(&named(who)));
-    let (why, meaning, advice) = match event.reason {
-        Reason::ConnectionLost => (
-            "because its connection was lost and it did not come back",
-            "Its process has probably ended. Its partitions went to others, from its last commit on.",
-            "If it still runs, look at its network; group.disconnect.grace.ms is how long it may take to reconnect.",
-        ),
-        Reason::RejoinMissed => (
-            "because it did not join a rebalance in time",
-            "Its poll() was not called for as long as a rebalance may take (max.poll.interval.ms in the Java client).",
-            "Have it read fewer records at a time (max.poll.records), or give it more time.",
-        ),
-        Reason::SyncMissed => (
-            "because it did not ask for its assignment in time",
-            "It joined a rebalance and then hung or lost its network.",
-            "Look at that client's log at that time.",
-        ),
-        _ => (
-            "because it was silent for its session timeout",
-            "Its process hung or was stopped, or the network had lost it. Its partitions went to others, from its last commit on.",
-            "Look at that client's log at that time: long pauses (garbage collection, a stopped container) look like this.",
-        ),
-    };
-    words(format!("{who} was removed {} ago, {why}.", now.ago(event.at_ms)), meaning, advice)
-}
-
-fn refusal(now: Now, refused: &Refused) -> Words {
-    let Refused { api, member_id, given, current, error, times, .. } = refused;
-    let sender =
-        if member_id.is_empty() { "a client without a member id".to_owned() } else { format!("member {member_id}") };
-    let what = format!(
-        "{api} of {sender} was refused {} ago with {}: it said generation {given}, the group was at {current}.{}",
-        now.ago(refused.at_ms),
-        error.name(),
-        if *times > 1 { format!(" That was the last of {times} times.") } else { String::new() }
-    );
-    let lost = if *api == "OffsetCommit" {
-        " What it has read since its last commit is read again by another one."
-    } else {
-        ""
-    };
-    match error {
-        ErrorCode::FencedInstanceId => words(
-            what,
-            format!("Another process has joined with the same group.instance.id, and took its place.{lost}"),
-            "Give each process a group.instance.id of its own, and stop the old one before the new one starts.",
-        ),
-        ErrorCode::UnknownMemberId => words(
-            what,
-            format!("It is not a member, or no longer: it was removed, or has left, before it sent this.{lost}"),
-            "See why it was removed. A consumer that takes long between two polls is out before it commits: have it read fewer records at a time, or raise max.poll.interval.ms.",
-        ),
-        _ => words(
-            what,
-            format!("The group has rebalanced since it last joined; it is to join again.{lost}"),
-            "Clients do that by themselves. If it happens often, its poll() is called too rarely.",
-        ),
-    }
-}
-
 /// How a rebalance began.
 fn began(now: Now, rebalance: Option<&Rebalance>) -> String {
     let Some(rebalance) = rebalance else { return "The group rebalances.".to_owned() };
@@ -345,81 +208,11 @@ fn cause_of(reason: Reason) -> &'static str {
         Reason::ConnectionLost => "a member's connection was lost",
         Reason::RejoinMissed => "a member did not join in time",
         Reason::SyncMissed => "a member did not ask for its assignment in time",
+        Reason::RevocationMissed => "a member did not give its partitions up in time",
+        Reason::SubscriptionChanged => "a member subscribes to something else",
+        Reason::TopicsChanged => "the topics look different",
         Reason::AssignmentFailed => "the assignment could not be written",
         Reason::GroupDowngraded => "its last member of the new protocol is gone",
         Reason::GroupTooLarge => "the group had more members than it may have",
-    }
-}
-
-fn named(who: &Who) -> String {
-    let host = who.client_host.trim_start_matches('/');
-    let instance = who.instance_id.as_ref().map_or_else(String::new, |id| format!("static {id}, "));
-    format!("member {} ({instance}client {} at {host})", who.member_id, who.client_id)
-}
-
-fn is_heard(now: Now, member: &MemberFacts) -> bool {
-    member.last_heard_ms.is_some_and(|heard_ms| now.0 - heard_ms <= SILENT_MS)
-}
-
-fn heard(now: Now, member: &MemberFacts) -> String {
-    let heard = match member.last_heard_ms {
-        Some(heard_ms) => format!("It was last heard {} ago", now.ago(heard_ms)),
-        None => "It has not been heard since the broker's start".to_owned(),
-    };
-    match member.lost {
-        Some((since_ms, _)) => format!("{heard}, and its connection was lost {} ago.", now.ago(since_ms)),
-        None => heard + ".",
-    }
-}
-
-fn lasting(now: Now, since_ms: Option<i64>) -> String {
-    since_ms.map_or_else(String::new, |since_ms| format!(" for {}", now.ago(since_ms)))
-}
-
-fn count(number: i64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-fn were(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun} was") } else { format!("{number} {noun}s were") }
-}
-
-fn waits(unread: i64) -> String {
-    if unread == 1 { "1 record waits".to_owned() } else { format!("{unread} records wait") }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// The time, as findings speak of it.
-#[derive(Clone, Copy)]
-struct Now(i64);
-
-impl Now {
-    fn ago(self, at_ms: i64) -> String {
-        duration(self.0 - at_ms)
-    }
-
-    fn left(self, until_ms: i64) -> String {
-        duration(until_ms - self.0)
-    }
-}
-
-/// A duration in at most two units, such as `2 min 5 s`.
-fn duration(ms: i64) -> String {
-    const UNITS: [(&str, i64); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let ms = ms.max(0);
-    if ms < 1_000 {
-        return "less than 1 s".to_owned();
-    }
-    let seconds = ms / 1_000;
-    let largest = UNITS.iter().position(|(_, unit)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
-    let (name, unit) = UNITS[largest];
-    let rest = UNITS.get(largest + 1).map(|(name, smaller)| (name, seconds % unit / smaller));
-    match rest {
-        Some((smaller_name, count)) if count > 0 => format!("{} {name} {count} {smaller_name}", seconds / unit),
-        _ => format!("{} {name}", seconds / unit),
     }
 }

@@ -2,6 +2,7 @@
 //! for ever, and a load gives the offsets that were served.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -15,6 +16,7 @@ use wire::api::k14_sync_group::SyncGroupRequestAssignment;
 use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest};
 
 use super::super::assignor::Assignor;
+use super::super::group_type::Group;
 use super::super::{
     ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
     WriteId,
@@ -260,6 +262,15 @@ impl World {
         self.groups = groups;
     }
 
+    /// The index of connections holds what the groups hold.
+    fn check_connections(&self) {
+        let of_group = |group: &Group| group.connections().iter().map(|&one| (one, group.id().clone())).collect();
+        let mut held: Vec<(ConnectionId, Arc<str>)> =
+            self.groups.groups.values().flat_map(|group| -> Vec<_> { of_group(group) }).collect();
+        held.sort();
+        assert_eq!(held, self.groups.connections.pairs());
+    }
+
     /// All writes end and time passes until nobody can be waiting any more.
     fn settle(&mut self) {
         for _ in 0..20 {
@@ -287,7 +298,10 @@ fn every_request_of_random_clients_is_answered_once() {
                     world.send(request);
                 }
                 10..16 => world.finish_write(),
-                16 => world.disconnect(),
+                16 => {
+                    world.disconnect();
+                    world.check_connections();
+                }
                 17..19 => {
                     let ms = world.random.random_range(0..100);
                     world.advance(ms);
