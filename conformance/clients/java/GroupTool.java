@@ -166,10 +166,15 @@ public final class GroupTool {
         String text = printed.replace(kafka.bootstrap(), "BOOTSTRAP").replace(folder.toString(), "FOLDER")
                 .replaceAll("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID")
                 .replaceAll("(?m)(^|[ ])[A-Za-z0-9_-]{22}(?=[ ])", "$1MEMBER-ID");
+        // Where a group's epochs begin, and how many changes become one, is the broker's own affair.
+        String epochs = "(?<= )\\d+(?= \\S+:\\d)|(?<=[a-z] )\\d+(?= \\d+ \\d+$)|(?<=EPOCH )\\d+(?= \\d+$)";
         List<String> lines = new ArrayList<>();
         for (String block : text.split("\n\\s*\n")) {
             List<String> own = new ArrayList<>();
             for (String line : block.split("\n")) if (!line.isBlank()) own.add(line.strip().replaceAll(" {2,}", " "));
+            if (!own.isEmpty() && own.get(0).contains("-EPOCH ")) {
+                own.replaceAll(line -> line.replaceAll(epochs, "EPOCH").replaceAll(epochs, "EPOCH"));
+            }
             int heading = !own.isEmpty() && own.get(0).startsWith("GROUP ") ? 1 : 0;
             if (heading > 0 || isList) own.subList(heading, own.size()).sort(Comparator.naturalOrder());
             lines.addAll(own);
