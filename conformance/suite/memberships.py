@@ -362,6 +362,25 @@ def refused(context):
         context.expect(not member.happened("revoked"), "the stranger caused a rebalance")
 
 
+def migrate(context, client):
+    """A live group goes from the classic protocol to the new one and back, member by member, while records flow."""
+    classic, modern = Kind(client, "classic", "range"), Kind(client, "consumer", "uniform")
+    with Stage(context) as stage:
+        topic = stage.topic(4)
+        group = stage.group(modern, topics=[topic])
+        with stage.feeding(topic):
+            for before, after in ((classic, modern), (modern, classic)):
+                while len(group.members) < 2:
+                    group.join(before)
+                    group.until_shares(*fair(4, len(group.members)))
+                for leaving in list(group.members):
+                    group.join(after)
+                    group.until_shares(*fair(4, 3))
+                    group.leave(leaving)
+                    group.until_shares(2, 2)
+        group.judge()
+
+
 def mixed(protocol, assignor, clients):
     first, *others = (Kind(client, protocol, assignor) for client in clients)
     return lambda context: share(context, first, others)
@@ -391,7 +410,7 @@ SCENARIOS = [
     ("automatic-commits", automatic, WAYS),
     ("seek-and-pause", seek_and_pause, kinds(WAYS, *PROGRAMS)),
     ("topic-grows", grown, WAYS),
-    ("pattern-finds-new-topic", pattern, [kind for kind in WAYS if kind.client != "node" and kind.protocol == "classic"]),
+    ("pattern-finds-new-topic", pattern, [kind for kind in WAYS if kind.client != "node"]),
     ("deleted-and-reused", deleted, kinds(WAYS, *PROGRAMS)),
     ("reset-decides-only-without-offset", reset, WAYS),
 ]
@@ -410,3 +429,5 @@ def tests():
         name = f"groups/mixed/{'consumer-' if protocol == 'consumer' else ''}{assignor}"
         yield Test(name, mixed(protocol, assignor, clients), parallel=True)
     yield Test("groups/mixed/kafkajs-is-refused", refused, parallel=True)
+    for client in CONSUMER:
+        yield Test(f"groups/mixed/{client}-changes-protocol", partial(migrate, client=client), parallel=True)
