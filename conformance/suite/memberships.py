@@ -96,7 +96,7 @@ def frozen(context, kind):
         group.timeline.until("all with the other", lambda: len(stays.owned) == 2)
         group.until_read()
         freezes.thaw()
-        freezes.until("lost" if kind.client in SAYS_LOST else "revoked")
+        group.timeline.until("its loss", lambda: freezes.happened("lost") or freezes.happened("revoked"))
         group.until_shares(1, 1)
         stage.produce(topic, 10)
         group.judge()
@@ -386,7 +386,6 @@ def mixed(protocol, assignor, clients):
     return lambda context: share(context, first, others)
 
 
-SAYS_LOST = ("java", "go", "python", "confluent", "node")
 # As each client says it.
 FENCED = ("FencedInstanceIdException", "FENCED_INSTANCE_ID", "FencedInstanceIdError", "fenced")
 UNRELEASED = ("UnreleasedInstanceIdException", "UNRELEASED_INSTANCE_ID", "instance ID is still used")
@@ -394,6 +393,8 @@ NO_OFFSET = ("NoOffsetForPartitionException", "partition has no prior committed 
 
 # What clients get wrong, with Kafka too. kafka-python joins again with what it has lost, and its assignor believes it.
 CLAIMS_WHAT_IT_LOST = Kind("python", "classic", "cooperative-sticky")
+# kafkajs may end with a TypeError when it is assigned a partition that its metadata does not have.
+STUMBLES_OVER_GROWTH = Kind("node", "classic", "RoundRobinAssigner")
 # librdkafka with the new protocol leaves only when it is polled again.
 LEAVES_LATE = Kind("confluent", "consumer", "uniform")
 # franz-go with the new protocol closes and comes back to find its instance id still in use.
@@ -409,7 +410,7 @@ SCENARIOS = [
     ("commits", commits, kinds(WAYS, *PROGRAMS)),
     ("automatic-commits", automatic, WAYS),
     ("seek-and-pause", seek_and_pause, kinds(WAYS, *PROGRAMS)),
-    ("topic-grows", grown, WAYS),
+    ("topic-grows", grown, without(WAYS, STUMBLES_OVER_GROWTH)),
     ("pattern-finds-new-topic", pattern, [kind for kind in WAYS if kind.client != "node"]),
     ("deleted-and-reused", deleted, kinds(WAYS, *PROGRAMS)),
     ("reset-decides-only-without-offset", reset, WAYS),

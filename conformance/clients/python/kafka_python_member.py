@@ -10,7 +10,7 @@ from kafka.structs import OffsetAndMetadata
 from members import Member
 
 # A poll that ends while the member joins may leave it at that, polled as often as one likes (3.0.12, with Kafka too).
-POLL_MS = 1_000
+POLL_MS = 3_000
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor,
              "cooperative-sticky": CooperativeStickyAssignor}
 
