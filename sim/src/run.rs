@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::broker::{Broker, Machine};
 use crate::checkers::{self, Report};
-use crate::client::group::Group;
+use crate::client::group::{Group, Protocol};
 use crate::client::member::script;
 use crate::client::{Shared, TopicState, admin, committer, consumer, finale, producer, settle};
 use crate::clock::Clock;
@@ -145,6 +145,8 @@ async fn play(executor: Executor, shared: Rc<Shared>, scenario: Scenario, dice: 
     shared.groups.replace(groups.clone());
     shared.faults_end_ns.set(shared.clock.now_ns() + FAULTS_WITHIN.as_nanos() as u64);
     for group in &groups {
+        let has_generations = group.plan.protocol == Protocol::Classic;
+        shared.history.borrow_mut().group(group.plan.number).has_generations = has_generations;
         let members = group.plan.members.iter();
         members.for_each(|plan| readers.spawn(script::inhabit(shared.clone(), group.clone(), plan.clone())));
     }

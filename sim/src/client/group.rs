@@ -18,7 +18,9 @@ use crate::history::ProcessId;
 pub struct GroupPlan {
     /// Its number in the history.
     pub number: u32,
-    /// The assignors that its members can do, each member's favourite first.
+    /// How its members speak to the coordinator.
+    pub protocol: Protocol,
+    /// The assignors that its members can do, in the classic protocol, each member's favourite first.
     pub assignors: Vec<Assignor>,
     /// What it reads.
     pub topics: Vec<String>,
@@ -47,6 +49,20 @@ pub struct GroupPlan {
     pub members: Vec<MemberPlan>,
 }
 
+/// A group's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The members assign (JoinGroup, SyncGroup).
+    Classic,
+    /// The broker assigns (KIP-848).
+    Consumer {
+        /// The assignor that the members ask for.
+        assignor: Option<&'static str>,
+        /// How often the broker asks for heartbeats: so long it waits after the last one before a lost connection counts.
+        interval: Duration,
+    },
+}
+
 /// The versions of the requests that a group's members send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {
@@ -54,13 +70,13 @@ pub struct Versions {
     pub join: i16,
     /// SyncGroup.
     pub sync: i16,
-    /// Heartbeat.
+    /// Heartbeat or ConsumerGroupHeartbeat.
     pub heartbeat: i16,
     /// LeaveGroup.
     pub leave: i16,
     /// OffsetCommit, by topic names.
     pub commit: i16,
-    /// OffsetFetch, of one group.
+    /// OffsetFetch.
     pub fetch: i16,
 }
 
@@ -69,6 +85,8 @@ impl Versions {
     pub const NEW: Versions = Versions { join: 9, sync: 5, heartbeat: 4, leave: 5, commit: 8, fetch: 7 };
     /// With a member id that has to be asked for.
     pub const MIDDLE: Versions = Versions { join: 5, sync: 3, heartbeat: 3, leave: 3, commit: 7, fetch: 5 };
+    /// Those of the new protocol.
+    pub const CONSUMER: Versions = Versions { heartbeat: 1, commit: 9, fetch: 9, ..Versions::NEW };
     /// From before a new member had to ask for its id.
     pub const OLD: Versions = Versions { join: 1, sync: 0, heartbeat: 0, leave: 0, commit: 2, fetch: 1 };
 }
@@ -82,7 +100,11 @@ impl GroupPlan {
     /// Until when after a sign of life the coordinator may neither take a member for dead nor lose patience with it. Its
     /// clock counts whole milliseconds.
     pub fn lease(&self) -> Duration {
-        self.session.min(self.rebalance) - Duration::from_millis(1)
+        let patience = self.session.min(self.rebalance) - Duration::from_millis(1);
+        match (self.protocol, self.grace) {
+            (Protocol::Consumer { interval, .. }, Some(grace)) => patience.min(interval + grace),
+            _ => patience,
+        }
     }
 
     /// Whether a member keeps its partitions over a rebalance.

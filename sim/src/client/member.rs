@@ -8,6 +8,7 @@
 pub mod assignor;
 mod classic;
 mod committing;
+mod consumer;
 mod reading;
 pub mod script;
 
@@ -17,9 +18,9 @@ use std::time::Duration;
 
 use wire::api::FindCoordinatorRequest;
 use wire::message::Api;
-use wire::{TopicPartitionId, Uuid};
+use wire::{ErrorCode, TopicPartitionId, Uuid};
 
-use super::group::{Group, Held, Seat};
+use super::group::{Group, Held, Protocol, Seat};
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, admin};
 use crate::coverage::Reached;
@@ -77,6 +78,8 @@ struct Member {
     generation: i32,
     /// It has its assignment and knows of no rebalance.
     is_settled: bool,
+    /// What it has told the coordinator that it has (KIP-848); `None` where the next heartbeat says everything.
+    told: Option<Vec<TopicPartitionId>>,
     /// It was given nothing last time.
     is_idle: bool,
     /// It has assigned, with so many partitions of each topic.
@@ -109,6 +112,7 @@ impl Member {
             member_id: String::new(),
             generation: NO_GENERATION,
             is_settled: false,
+            told: None,
             is_idle: false,
             assigned_from: None,
             topics: BTreeMap::new(),
@@ -129,6 +133,7 @@ impl Member {
             member_id: String::new(),
             generation: NO_GENERATION,
             is_settled: false,
+            told: None,
             is_idle: false,
             assigned_from: None,
             topics: BTreeMap::new(),
@@ -156,7 +161,7 @@ impl Member {
     async fn live(&mut self) -> Ended {
         loop {
             let stopping = self.shared.stopping.get();
-            let done = if stopping { self.leave().await } else { self.classic_step().await };
+            let done = if stopping { self.leave().await } else { self.step().await };
             self.show();
             match done {
                 Ok(()) if stopping => return Ended,
@@ -174,6 +179,47 @@ impl Member {
                 }
             }
         }
+    }
+
+    async fn step(&mut self) -> Result<(), Trouble> {
+        match self.group.plan.protocol {
+            Protocol::Classic => self.classic_step().await,
+            Protocol::Consumer { .. } => self.consumer_step().await,
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), Trouble> {
+        match self.group.plan.protocol {
+            Protocol::Classic => self.classic_leave().await,
+            Protocol::Consumer { .. } => self.consumer_leave().await,
+        }
+    }
+
+    /// What follows when the coordinator refuses a member.
+    async fn refused(&mut self, error: ErrorCode, what: &str) -> Result<(), Trouble> {
+        self.shared.trace.event(format_args!("{}: {what} is refused: {error:?}", self.name));
+        match error {
+            ErrorCode::RebalanceInProgress => self.is_settled = false,
+            ErrorCode::IllegalGeneration | ErrorCode::FencedMemberEpoch => {
+                self.commit_stubbornly().await?;
+                self.lose_everything();
+            }
+            ErrorCode::UnknownMemberId | ErrorCode::GroupIdNotFound => {
+                self.commit_stubbornly().await?;
+                self.fenced(true);
+            }
+            ErrorCode::FencedInstanceId => {
+                self.commit_stubbornly().await?;
+                return Err(Trouble::Replaced);
+            }
+            // The next heartbeat says which epoch is its own.
+            ErrorCode::StaleMemberEpoch => self.next_heartbeat_ns = self.shared.clock.now_ns(),
+            // Its former self has not left and is not dead yet.
+            ErrorCode::UnreleasedInstanceId => self.shared.clock.sleep(RETRY).await,
+            error if error.is_retriable() => self.shared.clock.sleep(RETRY).await,
+            _ => self.unexpected(what, error.code()),
+        }
+        Ok(())
     }
 
     /// Shows on the board what it has now.
@@ -327,6 +373,7 @@ impl Member {
 
     fn renewed(&self, asked_ns: u64) {
         let lease_ns = asked_ns + self.group.plan.lease().as_nanos() as u64;
+        self.shared.trace.event(format_args!("{} is alive in {}", self.name, self.generation));
         self.record(GroupAction::Renewed { asked_ns, lease_ns });
     }
 

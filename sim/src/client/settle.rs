@@ -5,16 +5,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
-use wire::api::{DescribeGroupsRequest, FindCoordinatorRequest, OffsetFetchRequest};
+use wire::api::{ConsumerGroupDescribeRequest, DescribeGroupsRequest, FindCoordinatorRequest, OffsetFetchRequest};
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::consumer::{LATEST, list_offset};
-use super::group::{Group, Seat};
+use super::group::{Group, Protocol, Seat};
 use super::link::{Link, Lost};
 use super::member::assignor::{self, Named};
 use super::{RETRY, Shared, Topic, TopicState};
 use crate::history::groups::GroupAction;
 
+const CONSUMER_GROUP_DESCRIBE_VERSION: i16 = 1;
 const DESCRIBE_GROUPS_VERSION: i16 = 5;
 const FIND_COORDINATOR_VERSION: i16 = 3;
 const OFFSET_FETCH_VERSION: i16 = 7;
@@ -80,8 +81,12 @@ async fn unsettled(shared: &Shared, group: &Group) -> Option<String> {
         return Some(what);
     }
     let mut link = shared.link("observer").await;
-    match describe(&mut link, group).await {
-        Ok(described) => described.and_then(|described| disagreement(&seats, &partitions, &described)),
+    let described = match group.plan.protocol {
+        Protocol::Classic => describe(&mut link, group).await,
+        Protocol::Consumer { .. } => describe_consumer_group(&mut link, group).await,
+    };
+    match described {
+        Ok(described) => disagreement(&seats, &partitions, &described),
         Err(lost) => Some(lost.to_string()),
     }
 }
@@ -108,7 +113,7 @@ struct Described {
     members: BTreeMap<String, BTreeSet<Named>>,
 }
 
-async fn describe(link: &mut Link, group: &Group) -> Result<Option<Described>, Lost> {
+async fn describe(link: &mut Link, group: &Group) -> Result<Described, Lost> {
     let request = DescribeGroupsRequest { groups: vec![group.plan.id()], ..Default::default() };
     let response = link.ask(DESCRIBE_GROUPS_VERSION, &request).await?;
     let Some(found) = response.groups.into_iter().next() else {
@@ -119,7 +124,23 @@ async fn describe(link: &mut Link, group: &Group) -> Result<Option<Described>, L
         let assigned = assignor::decode(&member.member_assignment);
         members.insert(member.member_id, assigned.map_err(|error| Lost::Malformed(error.to_string()))?);
     }
-    Ok(Some(Described { state: found.group_state, members }))
+    Ok(Described { state: found.group_state, members })
+}
+
+async fn describe_consumer_group(link: &mut Link, group: &Group) -> Result<Described, Lost> {
+    let request = ConsumerGroupDescribeRequest { group_ids: vec![group.plan.id()], ..Default::default() };
+    let response = link.ask(CONSUMER_GROUP_DESCRIBE_VERSION, &request).await?;
+    let Some(found) = response.groups.into_iter().next() else {
+        return Err(Lost::Malformed("ConsumerGroupDescribe answers nothing".into()));
+    };
+    let mut members = BTreeMap::new();
+    for member in found.members {
+        let topics = member.assignment.topic_partitions.into_iter();
+        let assigned =
+            topics.flat_map(|topic| topic.partitions.into_iter().map(move |at| (topic.topic_name.clone(), at)));
+        members.insert(member.member_id, assigned.collect());
+    }
+    Ok(Described { state: found.group_state, members })
 }
 
 fn disagreement(

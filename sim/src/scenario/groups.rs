@@ -6,7 +6,7 @@ use ::broker::config::BrokerConfig;
 
 use super::{FAULTS_WITHIN, MILLISECOND};
 use crate::client::Topic;
-use crate::client::group::{GroupPlan, Versions};
+use crate::client::group::{GroupPlan, Protocol, Versions};
 use crate::client::member::assignor::Assignor;
 use crate::client::member::script::{End, Ending, Interruption, MemberPlan};
 use crate::dice::Dice;
@@ -21,11 +21,18 @@ pub(super) fn groups(dice: &Dice, config: &BrokerConfig, topics: &[Topic]) -> Ve
 }
 
 fn group(dice: &Dice, number: u32, config: &BrokerConfig, topics: &[Topic]) -> GroupPlan {
-    let session = *dice.pick(&[150, 400, 1000]) * MILLISECOND;
+    let protocol = protocol(dice, config);
+    let session = match protocol {
+        Protocol::Classic => *dice.pick(&[150, 400, 1000]),
+        Protocol::Consumer { .. } => config.group_consumer_session_timeout_ms as u32,
+    } * MILLISECOND;
     let rebalance = *dice.pick(&[200, 500, 1500]) * MILLISECOND;
-    let versions = *dice.pick(&[Versions::NEW, Versions::NEW, Versions::MIDDLE, Versions::OLD]);
+    let versions = match protocol {
+        Protocol::Classic => *dice.pick(&[Versions::NEW, Versions::NEW, Versions::MIDDLE, Versions::OLD]),
+        Protocol::Consumer { .. } => Versions::CONSUMER,
+    };
     // A static leader that comes back is not told before JoinGroup v9 that it leads: nobody notices that a topic grows then.
-    let has_static = versions == Versions::NEW && dice.chance(50);
+    let has_static = ![Versions::MIDDLE, Versions::OLD].contains(&versions) && dice.chance(50);
     let assignors = match dice.below(5) {
         0 => vec![Assignor::Range],
         1 => vec![Assignor::RoundRobin],
@@ -37,15 +44,20 @@ fn group(dice: &Dice, number: u32, config: &BrokerConfig, topics: &[Topic]) -> G
         read.truncate(dice.within(1..=read.len() as u64) as usize);
     }
     let fault_percent = *dice.pick(&[0, 40, 80]);
-    let member = |index| member(dice, (number, index), session, has_static, fault_percent);
+    let member =
+        |index| member(dice, (number, index), session, (has_static, protocol == Protocol::Classic), fault_percent);
     GroupPlan {
         number,
+        protocol,
         assignors,
         topics: read,
         session,
         rebalance,
         grace: config.group_disconnect_grace_ms.map(|ms| ms as u32 * MILLISECOND),
-        heartbeat: session.min(rebalance) / *dice.pick(&[4, 10]),
+        heartbeat: match protocol {
+            Protocol::Classic => session.min(rebalance) / *dice.pick(&[4, 10]),
+            Protocol::Consumer { interval, .. } => interval,
+        },
         commit: *dice.pick(&[20, 100, 400]) * MILLISECOND,
         commits_before_revoking: dice.chance(60),
         stubborn_percent: *dice.pick(&[0, 50]),
@@ -56,11 +68,19 @@ fn group(dice: &Dice, number: u32, config: &BrokerConfig, topics: &[Topic]) -> G
     }
 }
 
+fn protocol(dice: &Dice, config: &BrokerConfig) -> Protocol {
+    if dice.chance(50) {
+        return Protocol::Classic;
+    }
+    let interval = config.group_consumer_heartbeat_interval_ms as u32 * MILLISECOND;
+    Protocol::Consumer { assignor: *dice.pick(&[None, Some("uniform"), Some("range")]), interval }
+}
+
 fn member(
     dice: &Dice,
     (group, index): (u32, u64),
     session: Duration,
-    has_static: bool,
+    (has_static, may_take_over): (bool, bool),
     fault_percent: u64,
 ) -> MemberPlan {
     let some_time = || Duration::from_micros(dice.below(FAULTS_WITHIN.as_micros() as u64));
@@ -85,7 +105,8 @@ fn member(
             }
         }
     }
-    // Now and then two have one instance id: the second one takes the first one's place.
-    let instance = has_static.then(|| format!("instance-{}", if dice.chance(15) { index / 2 } else { index }));
+    // Now and then two have one instance id: the second one takes the first one's place, where the protocol lets it.
+    let takes_over = may_take_over && dice.chance(15);
+    let instance = has_static.then(|| format!("instance-{}", if takes_over { index / 2 } else { index }));
     MemberPlan { name: format!("member-{group}-{index}"), instance, starts, interruptions, endings }
 }

@@ -232,27 +232,8 @@ impl Member {
         }
     }
 
-    /// What follows when the coordinator refuses a member.
-    pub(super) async fn refused(&mut self, error: ErrorCode, what: &str) -> Result<(), Trouble> {
-        self.shared.trace.event(format_args!("{}: {what} is refused: {error:?}", self.name));
-        match error {
-            ErrorCode::RebalanceInProgress => self.is_settled = false,
-            ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId => {
-                self.commit_stubbornly().await?;
-                if error == ErrorCode::UnknownMemberId { self.fenced(true) } else { self.lose_everything() }
-            }
-            ErrorCode::FencedInstanceId => {
-                self.commit_stubbornly().await?;
-                return Err(Trouble::Replaced);
-            }
-            error if error.is_retriable() => self.shared.clock.sleep(RETRY).await,
-            _ => self.unexpected(what, error.code()),
-        }
-        Ok(())
-    }
-
     /// Commits and says goodbye; a static member leaves only when it is to be removed.
-    pub(super) async fn leave(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn classic_leave(&mut self) -> Result<(), Trouble> {
         if self.is_settled {
             self.commit().await?;
         }

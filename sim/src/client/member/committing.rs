@@ -101,11 +101,15 @@ impl Member {
                 };
                 let error = ErrorCode::from_code(answer.error_code).unwrap_or(ErrorCode::UnknownServerError);
                 let accepted = error == ErrorCode::None;
+                // What fails for a while may have been written before it failed.
+                let is_known = !error.is_retriable();
                 self.shared.trace.event(format_args!(
                     "{} commits {}-{} at {offset}: {error:?}",
                     self.name, topic.name, key.partition
                 ));
-                self.record(GroupAction::CommitEnded { id, accepted });
+                if is_known {
+                    self.record(GroupAction::CommitEnded { id, accepted });
+                }
                 if let (true, Some(held)) = (accepted, self.held.get_mut(&key)) {
                     held.committed = offset;
                 }
@@ -120,7 +124,12 @@ impl Member {
         }
         let is_fenced = matches!(
             refused,
-            Some(ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId)
+            Some(
+                ErrorCode::IllegalGeneration
+                    | ErrorCode::UnknownMemberId
+                    | ErrorCode::FencedInstanceId
+                    | ErrorCode::StaleMemberEpoch
+            )
         );
         if is_fenced {
             self.shared.reached(Reached::CommitFenced);

@@ -2,17 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use wire::api::OffsetFetchRequest;
 use wire::api::k01_fetch::PartitionData;
-use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
+use wire::api::k09_offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics};
+use wire::api::{OffsetFetchRequest, OffsetFetchResponse};
 use wire::{ErrorCode, TopicPartitionId};
 
-use super::{Member, Place, Trouble};
+use super::assignor::Named;
+use super::{Member, NO_GENERATION, Place, Trouble};
 use crate::client::consumer::{EARLIEST, FETCH_VERSION, fetch_request, list_offset};
+use crate::client::group::Protocol;
 use crate::client::link::Lost;
 use crate::client::{RETRY, records};
 use crate::history::Event;
 use crate::history::groups::GroupAction;
+
+/// From here on a request names several groups, and who asks.
+const GROUPS_VERSION: i16 = 8;
+
+/// The first error, and the offsets by topic and partition, of an answer of any version for one group.
+fn flatten(response: OffsetFetchResponse) -> (i16, Vec<(Named, i64)>) {
+    let mut codes = vec![response.error_code];
+    let mut offsets = Vec::new();
+    for topic in response.topics {
+        for answer in topic.partitions {
+            codes.push(answer.error_code);
+            offsets.push(((topic.name.clone(), answer.partition_index), answer.committed_offset));
+        }
+    }
+    for group in response.groups {
+        codes.push(group.error_code);
+        for topic in group.topics {
+            for answer in topic.partitions {
+                codes.push(answer.error_code);
+                offsets.push(((topic.name.clone(), answer.partition_index), answer.committed_offset));
+            }
+        }
+    }
+    (codes.into_iter().find(|code| *code != 0).unwrap_or_default(), offsets)
+}
 
 impl Member {
     /// Begins with what is new, and reads some of the rest.
@@ -53,29 +80,50 @@ impl Member {
         }
         self.ready(Place::Coordinator).await?;
         let asked_ns = self.shared.clock.now_ns();
-        let request = OffsetFetchRequest { group_id: self.group.plan.id(), topics: Some(topics), ..Default::default() };
         let version = self.group.plan.versions.fetch;
+        let request = self.offset_fetch(topics, version);
         let response = self.ask(Place::Coordinator, version, &request).await?;
-        let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|answer| answer.error_code);
-        match codes.chain([response.error_code]).find(|code| *code != 0).map(ErrorCode::from_code) {
-            None => {}
-            Some(Some(error)) if error.is_retriable() => {
+        let (code, offsets) = flatten(response);
+        match ErrorCode::from_code(code) {
+            Some(ErrorCode::None) => {}
+            Some(error @ (ErrorCode::StaleMemberEpoch | ErrorCode::UnknownMemberId)) => {
+                return self.refused(error, "OffsetFetch").await;
+            }
+            Some(error) if error.is_retriable() => {
                 self.shared.clock.sleep(RETRY).await;
                 return Ok(());
             }
-            Some(error) => {
-                self.shared.violation(format!("{}: OffsetFetch answers {error:?}", self.name));
+            _ => {
+                self.unexpected("OffsetFetch", code);
                 self.shared.clock.sleep(RETRY).await;
                 return Ok(());
             }
         }
-        for topic in response.topics {
-            for answer in topic.partitions {
-                let Some(&key) = new.get(&(topic.name.clone(), answer.partition_index)) else { continue };
-                self.start_at(key, asked_ns, answer.committed_offset).await?;
-            }
+        for (named, offset) in offsets {
+            let Some(&key) = new.get(&named) else { continue };
+            self.start_at(key, asked_ns, offset).await?;
         }
         Ok(())
+    }
+
+    fn offset_fetch(&self, topics: Vec<OffsetFetchRequestTopic>, version: i16) -> OffsetFetchRequest {
+        let group_id = self.group.plan.id();
+        if version < GROUPS_VERSION {
+            return OffsetFetchRequest { group_id, topics: Some(topics), ..Default::default() };
+        }
+        let topic = |topic: OffsetFetchRequestTopic| OffsetFetchRequestTopics {
+            name: topic.name,
+            partition_indexes: topic.partition_indexes,
+            ..Default::default()
+        };
+        let is_member = matches!(self.group.plan.protocol, Protocol::Consumer { .. });
+        let group = OffsetFetchRequestGroup {
+            group_id,
+            member_id: is_member.then(|| self.member_id.clone()),
+            member_epoch: if is_member { self.generation } else { NO_GENERATION },
+            topics: Some(topics.into_iter().map(topic).collect()),
+        };
+        OffsetFetchRequest { groups: vec![group], ..Default::default() }
     }
 
     async fn start_at(&mut self, partition: TopicPartitionId, asked_ns: u64, offset: i64) -> Result<(), Trouble> {
