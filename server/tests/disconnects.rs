@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::{Broker, Client, Member, two_members, wait_until};
-use wire::api::DescribeGroupsRequest;
+use wire::api::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DescribeGroupsRequest};
 
 const GRACE: (&str, &str) = ("group.disconnect.grace.ms", "300");
 /// When a member that is not heard again is out: a heartbeat's interval and the grace after its connection was lost.
@@ -66,4 +66,44 @@ fn a_client_that_dies_while_it_waits_to_join_holds_nobody_up() {
     assert_eq!(leader.end_join(&mut client, one).members.len(), 2, "the rebalance is complete without it");
     follower.end_join(&mut follower_client, other);
     assert!(begun.elapsed() < LONG_BEFORE_THE_SESSION_ENDS, "it took {:?}", begun.elapsed());
+}
+
+/// A heartbeat of the new protocol; epoch 0 joins.
+fn beat(client: &mut Client, member_id: &str, member_epoch: i32) -> ConsumerGroupHeartbeatResponse {
+    let is_joining = member_epoch == 0;
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: "new".into(),
+        member_id: member_id.into(),
+        member_epoch,
+        rebalance_timeout_ms: if is_joining { 60_000 } else { -1 },
+        subscribed_topic_names: is_joining.then(|| vec!["t".into()]),
+        topic_partitions: is_joining.then(Vec::new),
+        ..Default::default()
+    };
+    let response = client.call(1, &request);
+    assert_eq!(response.error_code, 0, "{member_id}: {:?}", response.error_message);
+    response
+}
+
+#[test]
+fn a_lost_member_of_the_new_protocol_is_out_long_before_its_session_ends() {
+    let broker = Broker::start(&[GRACE]);
+    let (mut client, mut lost_client) = (broker.client(), broker.client());
+    client.create_topic("t", 2, &[]);
+    client.find_coordinator("new");
+    // It has all partitions, and the other one waits for its own.
+    beat(&mut lost_client, "lost", 0);
+    let mut epoch = beat(&mut client, "left", 0).member_epoch;
+    let lost = Instant::now();
+    drop(lost_client);
+    let mut assigned = Vec::new();
+    wait_until("the member that is left has all partitions", || {
+        let response = beat(&mut client, "left", epoch);
+        epoch = response.member_epoch;
+        if let Some(assignment) = response.assignment {
+            assigned = assignment.topic_partitions.into_iter().flat_map(|topic| topic.partitions).collect();
+        }
+        assigned == [0, 1]
+    });
+    assert!(lost.elapsed() < LONG_BEFORE_THE_SESSION_ENDS, "it took {:?}", lost.elapsed());
 }

@@ -6,9 +6,10 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::{Broker, Client, Member, batch, binary, two_members, wait_until};
+use wire::ErrorCode;
 use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use wire::api::k13_leave_group::MemberIdentity;
-use wire::api::{DescribeGroupsRequest, LeaveGroupRequest, OffsetCommitRequest};
+use wire::api::{ConsumerGroupHeartbeatRequest, DescribeGroupsRequest, LeaveGroupRequest, OffsetCommitRequest};
 
 /// A lost member stays for as long as a test looks at it.
 const LONG_GRACE: (&str, &str) = ("group.disconnect.grace.ms", "40000");
@@ -127,4 +128,37 @@ fn only_clients_that_ask_are_given_explanations() {
     assert_eq!(findings(false, 6), 0);
     assert_eq!(findings(true, 6), 1);
     assert_eq!(findings(true, 4), 0, "there are no tagged fields yet");
+}
+
+/// Joins a group of the new protocol.
+fn join_new_protocol(client: &mut Client, group: &str, member_id: &str) {
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: group.into(),
+        member_id: member_id.into(),
+        rebalance_timeout_ms: 60_000,
+        subscribed_topic_names: Some(vec!["t".into()]),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    assert_eq!(client.call(1, &request).error_code, 0, "{member_id} joins");
+}
+
+#[test]
+fn who_waits_for_whom_in_a_group_of_the_new_protocol_is_told() {
+    let broker = broker();
+    let (mut first, mut second) = (broker.client(), broker.client());
+    join_new_protocol(&mut first, "g", "first");
+    assert_eq!(kinds(&explain_json(&broker, "g")), ["STABLE"]);
+    join_new_protocol(&mut second, "g", "second");
+    let said = explain(&broker, "g", &[]);
+    assert!(said.contains("0 of 2 members have what they are to have in epoch 2"), "{said}");
+    assert!(
+        said.contains("Member first (client server-tests at 127.0.0.1) is in epoch 1 and has not heard of epoch 2")
+    );
+    assert!(said.contains("Member second (client server-tests at 127.0.0.1) waits for t-"), "{said}");
+
+    let request = DescribeGroupsRequest { groups: vec!["g".into()], explain: true, ..Default::default() };
+    let described = broker.client().call(6, &request).groups.remove(0);
+    assert_eq!(described.error_code, ErrorCode::GroupIdNotFound.code(), "DescribeGroups is for classic groups");
+    assert_eq!(described.findings.len(), 3);
 }
