@@ -15,6 +15,9 @@ public final class Scenario {
 
     static {
         ALL.put("commit", Offsets::commit);
+        ALL.put("group-admin-offsets", GroupAdmin::offsets);
+        ALL.put("group-admin-describe", GroupAdmin::describe);
+        ALL.put("group-admin-remove-members", GroupAdmin::removeMembers);
         ALL.put("list-offsets", Offsets::list);
         ALL.put("delete-records", Offsets::deleteRecords);
         ALL.put("log-append-time", Offsets::logAppendTime);
