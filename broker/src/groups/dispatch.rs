@@ -223,6 +223,7 @@ impl Groups {
     fn consumer_heartbeat(&mut self, now_ms: i64, heartbeat: ConsumerHeartbeat, version: i16) {
         let token = heartbeat.token;
         let group_id = heartbeat.request.group_id.clone();
+        let is_leaving = heartbeat.request.member_epoch < JOIN_EPOCH;
         let outcome = consumer::validate(&heartbeat.request, version, &self.config).and_then(|()| {
             let partition = self.partition_of(&group_id)?;
             if heartbeat.request.member_epoch == JOIN_EPOCH {
@@ -235,7 +236,7 @@ impl Groups {
                 Group::Consumer(group) => group.heartbeat(turn, heartbeat),
                 Group::Classic(_) => Err(no_consumer_group(&group_id, "is not a consumer group")),
             });
-            outcome.unwrap_or_else(|| Err(no_consumer_group(&group_id, "not found")))
+            outcome.unwrap_or_else(|| Err(consumer::no_group(&group_id, is_leaving)))
         });
         if let Err(refusal) = outcome {
             self.outbox.respond(token, refusal.into_response());

@@ -414,11 +414,7 @@ impl Groups {
         let PendingWrite { offsets_partition, group_id, records, then, answers } = write;
         let mut outcome = outcome;
         match self.groups.get_mut(&group_id) {
-            Some(Group::Consumer(group)) if outcome.is_err() => group.write_failed(&records),
-            // What this one builds upon has failed before it.
-            Some(Group::Consumer(group)) if group.has_unsaved_changes() => {
-                outcome = Err(ErrorCode::CoordinatorNotAvailable);
-            }
+            Some(Group::Consumer(group)) => outcome = group.written(write_id, &records, outcome),
             Some(Group::Classic(group)) if outcome.is_err() => {
                 group.unsaved_tombstones.extend(records.iter().filter_map(GroupRecord::tombstone));
             }

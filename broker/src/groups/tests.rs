@@ -1,6 +1,7 @@
 //! Golden transcripts in `testdata`, and what is checked without one.
 
 mod consumer;
+mod consumer_random;
 mod embedded;
 mod kafka_log;
 mod mixed;
@@ -73,6 +74,14 @@ transcripts! {
     upgrade_cooperative,
     downgrade,
     migration_refusals,
+    consumer_failed_writes,
+    consumer_lost_answers,
+    consumer_offsets,
+    consumer_refusals,
+    consumer_restart,
+    consumer_static_members,
+    consumer_timeouts,
+    consumer_topics,
 }
 
 #[test]

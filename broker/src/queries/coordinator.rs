@@ -48,7 +48,11 @@ pub fn find_coordinator(
             host: endpoint.host.clone(),
             port: endpoint.port.into(),
             error_code: ErrorCode::None.code(),
-            error_message: Some(if version < BATCHED_VERSION { ErrorCode::None.message().into() } else { String::new() }),
+            error_message: Some(if version < BATCHED_VERSION {
+                ErrorCode::None.message().into()
+            } else {
+                String::new()
+            }),
         },
         Err((code, message)) => Coordinator {
             key: key.into(),

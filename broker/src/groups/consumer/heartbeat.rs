@@ -237,15 +237,20 @@ impl ConsumerGroup {
         member.update(heartbeat);
         member.heard(turn);
         member.begin_session(turn);
-        let moves_on = before.as_ref().is_none_or(|before| !before.has_subscription_of(&member));
+        if self.epoch == 0 {
+            // A group moves on when it is created, and again when somebody subscribes.
+            self.bump_epoch();
+        }
+        let reason = if before.is_some() { Reason::SubscriptionChanged } else { Reason::MemberJoined };
+        let before = before.unwrap_or_else(|| Member::new(id.clone()));
+        let moves_on = !before.has_subscription_of(&member);
         self.set_member(member);
         if moves_on {
-            let reason = if before.is_some() { Reason::SubscriptionChanged } else { Reason::MemberJoined };
             self.happened(turn, reason, id);
             self.bump_epoch();
             self.topics_changed = true;
         }
-        Some(before.map(|before| before.assigned).unwrap_or_default())
+        Some(before.assigned)
     }
 
     /// Leads a member one step on. `owned` is what it says that it has, where it says so.
@@ -307,10 +312,12 @@ impl ConsumerGroup {
 }
 
 impl Member {
-    /// FENCED_MEMBER_EPOCH, unless the epoch is this one, or the one before and the last answer may have been lost.
+    /// FENCED_MEMBER_EPOCH, unless the epoch is this one, or the one before and the last answer may have been lost. Who
+    /// joins again has given everything up.
     fn check_epoch(&self, request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
         let received = request.member_epoch;
         let size = match received.cmp(&self.epoch) {
+            _ if received == JOIN_EPOCH => return Ok(()),
             std::cmp::Ordering::Equal => return Ok(()),
             std::cmp::Ordering::Greater => "greater",
             std::cmp::Ordering::Less => {
@@ -393,6 +400,12 @@ fn check_instance(
         }
         Some(_) => Ok(()),
     }
+}
+
+/// There is no such group; Kafka has two ways to say it.
+pub(in super::super) fn no_group(group_id: &str, is_leaving: bool) -> Refusal {
+    let what = if is_leaving { "Group" } else { "Consumer group" };
+    Refusal::new(ErrorCode::GroupIdNotFound, format!("{what} {group_id} not found."))
 }
 
 fn unknown_member(member_id: &str, group_id: &str) -> Refusal {

@@ -1,13 +1,14 @@
 //! A consumer group, brought back from its records.
 //!
-//! A compacted log may hold a member's assignment before the member itself, and a crash between two writes may leave one without
-//! the other: only when all is read is it known who is a member.
+//! A compacted log may hold a member's assignment before the member itself: only when all is read is it known who is a member.
+//! Where a write had failed before a later one was durable, records may be missing: epochs are then those of the newest
+//! record, and a target assignment that cannot be right is made anew.
 
 use std::collections::btree_map::Entry;
 
 use super::super::outbox::Turn;
 use super::member::{Member, MemberState};
-use super::records::target_from_record;
+use super::records::{Change, target_from_record};
 use super::{ConsumerGroup, ConsumerRecord};
 
 impl ConsumerGroup {
@@ -70,7 +71,10 @@ impl ConsumerGroup {
             for partition in member.owned_partitions().collect::<Vec<_>>() {
                 match self.owners.entry(partition) {
                     Entry::Vacant(vacant) => drop(vacant.insert(id.clone())),
-                    Entry::Occupied(_) => member.give_up(partition),
+                    Entry::Occupied(_) => {
+                        member.give_up(partition);
+                        self.changes.insert(Change::Current(id.clone()));
+                    }
                 }
             }
             if let Some(instance_id) = &member.instance_id {
@@ -85,5 +89,8 @@ impl ConsumerGroup {
         }
         // They may have changed after the group's last record.
         self.topics_changed = true;
+        let newest = self.members.values().map(|member| member.epoch).max().unwrap_or(0);
+        self.epoch = self.epoch.max(self.target_epoch).max(newest);
+        self.target_is_loaded = true;
     }
 }

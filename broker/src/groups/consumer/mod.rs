@@ -32,10 +32,10 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use wire::TopicPartitionId;
+use wire::{ErrorCode, TopicPartitionId};
 
 pub(super) use describe::describe_error;
-pub(super) use heartbeat::{ConsumerHeartbeat, MEMBER_ID_VERSION, Refusal, validate};
+pub(super) use heartbeat::{ConsumerHeartbeat, MEMBER_ID_VERSION, Refusal, no_group, validate};
 pub(super) use member::{JOIN_EPOCH, Member};
 pub(super) use records::ConsumerRecord;
 
@@ -99,6 +99,8 @@ pub(super) struct ConsumerGroup {
     /// The group epoch that the target assignment was made for, and when, in ms since the epoch.
     pub target_epoch: i32,
     target_timestamp: i64,
+    /// It was brought back, and nobody has looked whether it can be right.
+    target_is_loaded: bool,
     /// What each member is to own. Who has just joined is not here yet.
     target: BTreeMap<String, Assignment>,
     pub members: BTreeMap<String, Member>,
@@ -116,6 +118,8 @@ pub(super) struct ConsumerGroup {
     changes: BTreeSet<Change>,
     /// The newest write.
     last_write: Option<WriteId>,
+    /// The newest of those writes that build upon one that has failed.
+    unsound_until: Option<WriteId>,
 }
 
 impl ConsumerGroup {
@@ -134,6 +138,7 @@ impl ConsumerGroup {
             topics_changed: false,
             target_epoch: 0,
             target_timestamp: 0,
+            target_is_loaded: false,
             target: BTreeMap::new(),
             members: BTreeMap::new(),
             static_members: BTreeMap::new(),
@@ -143,6 +148,7 @@ impl ConsumerGroup {
             loading: BTreeSet::new(),
             changes: BTreeSet::new(),
             last_write: None,
+            unsound_until: None,
         }
     }
 
@@ -258,12 +264,25 @@ impl ConsumerGroup {
         }
     }
 
-    /// A write has failed: the next one repeats what it was to say.
-    pub fn write_failed(&mut self, records: &[GroupRecord]) {
-        self.changes.extend(records.iter().filter_map(Change::of));
+    /// A write has ended. One that has failed is repeated by the next one; those that were under way by then build upon it,
+    /// and tell nobody anything (COORDINATOR_NOT_AVAILABLE).
+    pub fn written(
+        &mut self,
+        write_id: WriteId,
+        records: &[GroupRecord],
+        outcome: Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        let is_unsound = self.unsound_until.is_some_and(|last| write_id <= last);
+        let told = if is_unsound { outcome.and(Err(ErrorCode::CoordinatorNotAvailable)) } else { outcome };
+        if outcome.is_err() {
+            self.unsound_until = self.last_write;
+            self.changes.extend(records.iter().filter_map(Change::of));
+        }
+        told
     }
 
     /// Whether memory is ahead of the log, with nothing under way to change that.
+    #[cfg(test)]
     pub fn has_unsaved_changes(&self) -> bool {
         !self.changes.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::Uuid;
+use wire::{TopicPartitionId, Uuid};
 
 use super::super::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use super::super::history::Reason;
@@ -29,10 +29,15 @@ impl ConsumerGroup {
     /// Finds out whether the subscribed topics look as they did at the group's epoch; if not, the epoch moves on.
     fn refresh_topics(&mut self, turn: &Turn<'_>) {
         self.topics_changed = false;
+        let target_is_loaded = std::mem::take(&mut self.target_is_loaded);
         self.resolve_expressions(turn);
         let topics = self.members.values().flat_map(|member| self.subscribed_topics(member, turn.image));
-        let metadata_hash = hash(&topics.collect(), turn.image);
+        let topics: BTreeSet<Uuid> = topics.collect();
+        let metadata_hash = hash(&topics, turn.image);
         if metadata_hash == self.metadata_hash {
+            if target_is_loaded && self.epoch == self.target_epoch && !self.is_target_sound(&topics, turn.image) {
+                self.bump_epoch();
+            }
             return;
         }
         self.metadata_hash = metadata_hash;
@@ -73,6 +78,20 @@ impl ConsumerGroup {
         self.changes.insert(Change::TargetEpoch);
     }
 
+    /// Whether every partition of the subscribed topics is in one target, and nothing else is.
+    fn is_target_sound(&self, topics: &BTreeSet<Uuid>, image: &Image) -> bool {
+        let partitions: usize =
+            topics.iter().filter_map(|&topic| image.topic(topic)).map(|topic| topic.partitions.len()).sum();
+        let mut assigned = BTreeSet::new();
+        for (&topic, partitions) in self.target.values().flatten() {
+            let is_new = partitions.iter().all(|&partition| assigned.insert(TopicPartitionId { topic, partition }));
+            if !is_new || !topics.contains(&topic) {
+                return false;
+            }
+        }
+        assigned.len() == partitions
+    }
+
     /// The assignor that most members want; among equals, the first by name. The broker's first where nobody wants any.
     pub(super) fn assignor(&self, available: &[Assignor]) -> Assignor {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
@@ -86,8 +105,11 @@ impl ConsumerGroup {
     }
 }
 
-/// Changes with what an assignment depends on. Its value is compared with nothing but itself.
+/// Changes with what an assignment depends on; 0 for no topics. Its value is compared with nothing but itself.
 fn hash(topics: &BTreeSet<Uuid>, image: &Image) -> i64 {
+    if topics.is_empty() {
+        return 0;
+    }
     let mut hash = HASH_SEED;
     let mut add = |bytes: &[u8]| {
         for &byte in bytes {

@@ -8,7 +8,7 @@
 //! | `heartbeat WHO gen= id= [instance=]` | |
 //! | `leave WHO [v=] MEMBER[/INSTANCE] …` | |
 //! | `commit WHO [v= gen= id= instance= retention=] TOPIC-PARTITION:OFFSET[/METADATA] …` | |
-//! | `fetch WHO [TOPIC-PARTITION …]` | all topics without any |
+//! | `fetch WHO [id= gen=] [TOPIC-PARTITION …]` | all topics without any |
 //! | `describe WHO [v=]`, `list WHO [state= kind=]`, `delete WHO` | |
 //! | `explain WHO [TOPIC-PARTITION:END[/OLD] …]` | with the ends of partitions, and how far their records are old; `gone` |
 //! | `offset-delete WHO TOPIC-PARTITION …` | |
@@ -18,6 +18,7 @@
 //! | `describe-consumer WHO` | |
 //! | `topics NAME:PARTITIONS …` | all that there are from now on |
 //! | `durable`, `fail ERROR` | how all writes under way end |
+//! | `fail-first ERROR` | how the oldest write under way ends |
 //! | `advance MS` | time passes, deadline by deadline |
 //! | `loading`, `restart`, `unload` | what is durable is loaded by new groups |
 //!
@@ -142,6 +143,10 @@ impl<'a> Arguments<'a> {
     }
 }
 
+fn error_named(name: &str) -> ErrorCode {
+    *ErrorCode::ALL.iter().find(|error| error.name() == name).expect("an error's name")
+}
+
 /// The member id that `a#1` stands for.
 fn expand(value: &str) -> String {
     value.replace('#', RANDOM_UUID)
@@ -195,10 +200,11 @@ impl Transcript {
         match verb {
             "set" => self.set(&Arguments::parse(words)),
             "durable" => self.finish_writes(Ok(())),
-            "fail" => {
-                let name = words.next().expect("an error");
-                let error = ErrorCode::ALL.iter().find(|error| error.name() == name).expect("an error's name");
-                self.finish_writes(Err(*error));
+            "fail" => self.finish_writes(Err(error_named(words.next().expect("an error")))),
+            "fail-first" => {
+                let (write_id, _) = self.writes.remove(0);
+                let error = error_named(words.next().expect("an error"));
+                self.groups.appended(self.now_ms, write_id, Err(error));
             }
             "advance" => self.advance(words.next().and_then(|ms| ms.parse().ok()).expect("how many ms")),
             "topics" => {
@@ -237,6 +243,7 @@ impl Transcript {
         config.disconnect_grace_ms = Some(arguments.number("grace", 2_000)).filter(|&grace_ms: &i64| grace_ms >= 0);
         config.initial_rebalance_delay_ms = arguments.number("delay", config.initial_rebalance_delay_ms);
         config.size_max = arguments.number("size", config.size_max);
+        config.consumer.size_max = arguments.number("consumer-size", config.consumer.size_max);
         config.offsets_retention_ms = arguments.number("retention", config.offsets_retention_ms);
         config.offsets_retention_check_interval_ms =
             arguments.number("check", config.offsets_retention_check_interval_ms);
@@ -290,7 +297,7 @@ impl Transcript {
                 group_instance_id: arguments.text("instance"),
             }),
             "leave" => leave(arguments),
-            "commit" => commit(arguments),
+            "commit" => commit(&self.topics, arguments),
             "fetch" => fetch(arguments),
             "describe" => {
                 GroupRequest::DescribeGroups { group_id: arguments.group(), version: arguments.number("v", 5) }
@@ -396,7 +403,7 @@ fn leave(arguments: &Arguments<'_>) -> GroupRequest {
     GroupRequest::LeaveGroup { request, version: arguments.number("v", 3) }
 }
 
-fn commit(arguments: &Arguments<'_>) -> GroupRequest {
+fn commit(topics: &Topics, arguments: &Arguments<'_>) -> GroupRequest {
     let partition = |(partition_index, rest): (i32, &str)| {
         let (offset, metadata) = rest.split_once('/').map_or((rest, None), |(offset, rest)| (offset, Some(rest)));
         OffsetCommitRequestPartition {
@@ -407,9 +414,9 @@ fn commit(arguments: &Arguments<'_>) -> GroupRequest {
         }
     };
     let topic = |(name, partitions): (String, Vec<(i32, &str)>)| OffsetCommitRequestTopic {
+        topic_id: topics.id(&name),
         name,
         partitions: partitions.into_iter().map(partition).collect(),
-        ..OffsetCommitRequestTopic::default()
     };
     GroupRequest::OffsetCommit {
         request: OffsetCommitRequest {
@@ -433,7 +440,12 @@ fn fetch(arguments: &Arguments<'_>) -> GroupRequest {
     };
     let topics = arguments.partitions().into_iter().map(topic).collect::<Vec<_>>();
     let topics = (!topics.is_empty()).then_some(topics);
-    let request = OffsetFetchRequestGroup { group_id: arguments.group(), topics, ..Default::default() };
+    let request = OffsetFetchRequestGroup {
+        group_id: arguments.group(),
+        topics,
+        member_id: arguments.text("id"),
+        member_epoch: arguments.number("gen", -1),
+    };
     GroupRequest::OffsetFetch { request, version: arguments.number("v", 8) }
 }
 
