@@ -141,7 +141,7 @@ impl ClassicGroup {
             return Err(ErrorCode::UnknownMemberId);
         }
         self.validate_member(&request.member_id, instance_id)?;
-        if generation != self.generation {
+        if !self.is_generation_of(&request.member_id, generation) {
             return Err(ErrorCode::IllegalGeneration);
         }
         if self.state == State::CompletingRebalance {

@@ -82,6 +82,9 @@ pub(super) struct ClassicGroup {
     /// Connections on which members were heard, and which are not known to be lost.
     pub connections: BTreeSet<ConnectionId>,
     pub history: History,
+    /// Epochs of members of the consumer group that this one was, where they are behind: until a rebalance ends, those are
+    /// their generations.
+    pub former_epochs: BTreeMap<String, i32>,
     /// What takes back the consumer group that this one was, until that is on its way to the log.
     pub unsaved_tombstones: Vec<GroupRecord>,
     /// The deadline under which the group is known: never later than its real one.
@@ -111,6 +114,7 @@ impl ClassicGroup {
             has_committed: false,
             connections: BTreeSet::new(),
             history: History::default(),
+            former_epochs: BTreeMap::new(),
             unsaved_tombstones: Vec::new(),
             indexed_deadline: None,
         }
@@ -212,6 +216,11 @@ impl ClassicGroup {
 
     pub fn has_all_members_joined(&self) -> bool {
         self.pending_members.is_empty() && self.members.values().all(|member| member.awaiting_join.is_some())
+    }
+
+    /// Whether a member may go by this generation.
+    pub fn is_generation_of(&self, member_id: &str, generation: i32) -> bool {
+        generation == self.generation || self.former_epochs.get(member_id) == Some(&generation)
     }
 
     /// Checks that a member is who it says it is: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.

@@ -25,7 +25,8 @@ impl ClassicGroup {
 
     fn validate_heartbeat(&self, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
         self.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
-        if request.generation_id == self.generation { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
+        let is_current = self.is_generation_of(&request.member_id, request.generation_id);
+        if is_current { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
     }
 
     /// Starts a member's session anew, if there is such a member.

@@ -136,6 +136,7 @@ impl ClassicGroup {
         }
         self.is_initial_rebalance = false;
         self.generation = self.generation.checked_add(1).unwrap_or(0);
+        self.former_epochs.clear();
         self.protocol_name = self.select_protocol();
         self.subscribed_topics = self.compute_subscribed_topics();
         if self.members.is_empty() {

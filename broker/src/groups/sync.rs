@@ -68,7 +68,7 @@ impl ClassicGroup {
 
     fn validate_sync(&self, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
         self.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
-        if request.generation_id != self.generation {
+        if !self.is_generation_of(&request.member_id, request.generation_id) {
             return Err(ErrorCode::IllegalGeneration);
         }
         let differs = |asked: &Option<String>, is: &Option<String>| asked.is_some() && asked != is;

@@ -73,6 +73,7 @@ transcripts! {
     upgrade_eager,
     upgrade_cooperative,
     downgrade,
+    downgrade_behind,
     migration_refusals,
     consumer_failed_writes,
     consumer_lost_answers,

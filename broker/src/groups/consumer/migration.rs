@@ -6,6 +6,7 @@
 //! one type go in the same batch as those of the other come.
 //! Deviations: a group goes back when it has no member of the new protocol, whatever has led to that; so it does too where
 //! a restart came between. Where members are not at their targets, a static member that returns causes a rebalance too. A
+//! member whose epoch is behind is not told ILLEGAL_GENERATION but to join again, and keeps what it has until then. A
 //! member that is just rebalancing keeps what it had before, as cooperative ones do, and not nothing. A
 //! group that rebalances when it goes back is a consumer group on disk until that is over: Kafka writes the targets down as
 //! what the members have, and a restart hands them out while others may still have them.
@@ -99,14 +100,20 @@ impl ConsumerGroup {
         group.protocol_type = Some(CONSUMER.to_owned());
         for member in self.members.values() {
             group.add(member.to_classic(member.classic.as_ref()?));
+            if member.epoch != group.generation {
+                group.former_epochs.insert(member.id.clone(), member.epoch);
+            }
         }
         group.protocol_name = Some(group.select_protocol()?);
         group.subscribed_topics = group.compute_subscribed_topics();
         let protocol = group.protocol_name.clone().unwrap_or_default();
         for member in group.members.values_mut() {
-            if let Some(target) = self.target.get(&member.id) {
-                member.assignment = to_assignment(turn.image, target).to_bytes_like(&member.metadata(&protocol)).into();
+            // What it is to have beyond that, somebody else may still have.
+            let mut owned = Assignment::new();
+            for TopicPartitionId { topic, partition } in self.members[&member.id].owned_partitions() {
+                owned.entry(topic).or_default().insert(partition);
             }
+            member.assignment = to_assignment(turn.image, &owned).to_bytes_like(&member.metadata(&protocol)).into();
             member.reset_heartbeat(turn.now_ms);
         }
         group.offsets = std::mem::take(&mut self.offsets);
