@@ -29,6 +29,7 @@ type order struct {
 //	produce TOPIC PARTITIONS COUNT    records with the values `PARTITION:OFFSET`
 //	offsets GROUP                     what is committed: [[topic, partition, offset, metadata]…]
 //	describe GROUP                    [state, number of members], whichever its protocol
+//	type GROUP                        consumer or classic: the protocol that describes it
 //	delete-group GROUP
 func operator(ctx context.Context, bootstrap string) error {
 	// Not idempotent: forgetting a topic (see grow) begins its sequences anew, for what the broker takes for duplicates.
@@ -75,6 +76,8 @@ func carryOut(ctx context.Context, client *kgo.Client, adm *kadm.Client, order o
 		return committed(ctx, adm, order.Group)
 	case "describe":
 		return describe(ctx, adm, order.Group)
+	case "type":
+		return groupType(ctx, adm, order.Group)
 	case "delete-group":
 		deleted, err := adm.DeleteGroups(ctx, order.Group)
 		if err != nil {
@@ -144,8 +147,7 @@ func committed(ctx context.Context, adm *kadm.Client, group string) (any, error)
 }
 
 func describe(ctx context.Context, adm *kadm.Client, group string) (any, error) {
-	modern, err := adm.DescribeConsumerGroups(ctx, group)
-	if described := modern[group]; err == nil && described.Err == nil && described.State != "" {
+	if described, ok := describeConsumer(ctx, adm, group); ok {
 		return []any{described.State, len(described.Members)}, nil
 	}
 	classic, err := adm.DescribeGroups(ctx, group)
@@ -154,4 +156,22 @@ func describe(ctx context.Context, adm *kadm.Client, group string) (any, error) 
 	}
 	described := classic[group]
 	return []any{described.State, len(described.Members)}, described.Err
+}
+
+// describeConsumer describes a group of the new protocol; false for any other.
+func describeConsumer(ctx context.Context, adm *kadm.Client, group string) (kadm.DescribedConsumerGroup, bool) {
+	modern, err := adm.DescribeConsumerGroups(ctx, group)
+	described := modern[group]
+	return described, err == nil && described.Err == nil && described.State != ""
+}
+
+func groupType(ctx context.Context, adm *kadm.Client, group string) (any, error) {
+	if _, ok := describeConsumer(ctx, adm, group); ok {
+		return "consumer", nil
+	}
+	classic, err := adm.DescribeGroups(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	return "classic", classic[group].Err
 }
