@@ -272,7 +272,9 @@ impl ConsumerGroup {
         records: &[GroupRecord],
         outcome: Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        let is_unsound = self.unsound_until.is_some_and(|last| write_id <= last);
+        // Offsets stand for themselves.
+        let is_about_group = records.iter().any(|record| Change::of(record).is_some());
+        let is_unsound = is_about_group && self.unsound_until.is_some_and(|last| write_id <= last);
         let told = if is_unsound { outcome.and(Err(ErrorCode::CoordinatorNotAvailable)) } else { outcome };
         if outcome.is_err() {
             self.unsound_until = self.last_write;
