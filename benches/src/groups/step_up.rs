@@ -100,6 +100,8 @@ struct Run<'a> {
     produced: u64,
     times: BTreeMap<(Protocol, Loss), Histogram<u64>>,
     overdue: u64,
+    /// Members that the broker has put out although they were not lost.
+    put_out: u64,
 }
 
 impl StepUp {
@@ -163,7 +165,7 @@ impl StepUp {
             window_seconds: (after.at - before.at).as_secs_f64(),
             offered: groups as u64,
             answered: all.len(),
-            errors: run.overdue,
+            errors: run.overdue + run.put_out,
         };
         Ok((GroupMeasurement::new(load, latencies, server, &before, &after)?, all))
     }
@@ -196,7 +198,19 @@ impl<'a> Run<'a> {
             trials.push(Trial { protocol, loss, readers: first..readers.len(), state: State::Forming });
         }
         let produce_due = Instant::now();
-        Ok(Self { load, fleet, readers, trials, producer, batch, produce_due, produced: 0, times, overdue: 0 })
+        Ok(Self {
+            load,
+            fleet,
+            readers,
+            trials,
+            producer,
+            batch,
+            produce_due,
+            produced: 0,
+            times,
+            overdue: 0,
+            put_out: 0,
+        })
     }
 
     fn turn(&mut self, random: &mut SmallRng) -> Result<(), GroupsError> {
@@ -295,7 +309,10 @@ impl<'a> Run<'a> {
     fn take(&mut self, event: Event) -> Result<(), GroupsError> {
         match event {
             Event::Member { member, news: News::Assigned, .. } => Ok(self.readers[member].assigned(&mut self.fleet)?),
-            Event::Member { member, news: News::Rejoining, .. } => Ok(self.readers[member].revoked(&mut self.fleet)?),
+            Event::Member { member, news: News::Rejoining, .. } => {
+                self.put_out += u64::from(self.is_put_out(member));
+                Ok(self.readers[member].revoked(&mut self.fleet)?)
+            }
             Event::Member { .. } => Ok(()),
             Event::Guest { number, answer } => {
                 let reader = reader_of(number);
@@ -305,6 +322,13 @@ impl<'a> Run<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether a member that begins anew was put out, which spoils its group's figure: with the consumer protocol no rebalance asks a
+    /// member to begin anew.
+    fn is_put_out(&self, member: usize) -> bool {
+        let trial = &self.trials[member / MEMBERS];
+        trial.protocol == Protocol::Consumer && matches!(trial.state, State::Calm { .. } | State::Lost { .. })
     }
 
     /// A reader has records: if it is the idle one of a group that has lost a member, this is what was waited for.
