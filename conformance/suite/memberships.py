@@ -5,7 +5,7 @@ Every scenario ends with the judge's verdict on all that the members did (judge.
 
 from functools import partial
 
-from .runner import Failed, Test
+from .runner import Test
 from .stage import Kind, Stage
 
 CLASSIC = {
