@@ -55,8 +55,8 @@ struct Run {
     /// Pairs of each comparison.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,
-    /// Seconds before each window.
-    #[arg(long, default_value_t = 5.0)]
+    /// Seconds before each window; more than two heartbeats, so that all members are in step.
+    #[arg(long, default_value_t = 8.0)]
     warm_up: f64,
     /// Seconds of each window.
     #[arg(long, default_value_t = 15.0)]
