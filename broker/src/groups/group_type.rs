@@ -146,7 +146,7 @@ impl Group {
     }
 
     /// The records that remove the group itself.
-    pub fn tombstones(&self) -> Vec<GroupRecord> {
+    pub fn tombstones(&mut self) -> Vec<GroupRecord> {
         match self {
             Group::Classic(group) => {
                 let consumer = group.unsaved_tombstones.iter().cloned();
@@ -156,8 +156,11 @@ impl Group {
         }
     }
 
-    pub fn append(&self, turn: &mut Turn<'_>, records: Vec<GroupRecord>, then: Then) {
-        let (group_id, offsets_partition) = (self.id().clone(), self.offsets_partition());
-        turn.out.append(turn.now_ms, PendingWrite::new(offsets_partition, group_id, records, then));
+    pub fn append(&mut self, turn: &mut Turn<'_>, records: Vec<GroupRecord>, then: Then) {
+        let write = PendingWrite::new(self.offsets_partition(), self.id().clone(), records.clone(), then);
+        let write_id = turn.out.append(turn.now_ms, write);
+        if let Group::Consumer(group) = self {
+            group.began_write(write_id, &records);
+        }
     }
 }

@@ -412,7 +412,7 @@ impl Groups {
     fn complete(&mut self, now_ms: i64, write_id: WriteId, outcome: Result<(), ErrorCode>) {
         let Some(write) = self.outbox.take_pending(write_id) else { return };
         let PendingWrite { offsets_partition, group_id, records, then, answers } = write;
-        let mut outcome = outcome;
+        let (is_durable, mut outcome) = (outcome.is_ok(), outcome);
         match self.groups.get_mut(&group_id) {
             Some(Group::Consumer(group)) => outcome = group.written(write_id, &records, outcome),
             Some(Group::Classic(group)) if outcome.is_err() => {
@@ -420,7 +420,8 @@ impl Groups {
             }
             _ => {}
         }
-        if outcome.is_ok() {
+        // Whatever is to be said of it: it is in the log.
+        if is_durable {
             for record in records {
                 self.apply(&group_id, offsets_partition, record);
             }
@@ -471,9 +472,11 @@ impl Groups {
                     self.remove_group(group_id);
                 }
             }
+            // A member whose end is not in the log yet would come back by itself.
             GroupRecord::Consumer(ConsumerRecord::Epoch(None)) => {
                 if let Some(Group::Consumer(group)) = self.groups.get(group_id)
                     && group.is_vacant()
+                    && !group.has_unsaved_changes()
                 {
                     self.remove_group(group_id);
                 }

@@ -36,6 +36,15 @@ impl GroupRecord {
         GroupRecord::Offset { topic: topic.to_owned(), partition, committed: None }
     }
 
+    /// Whether it says that something is no more.
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            GroupRecord::Consumer(record) => record.is_tombstone(),
+            GroupRecord::Metadata(value) => value.is_none(),
+            GroupRecord::Offset { committed, .. } => committed.is_none(),
+        }
+    }
+
     /// The record that takes this one back, if it is a consumer group's.
     pub fn tombstone(&self) -> Option<GroupRecord> {
         match self {

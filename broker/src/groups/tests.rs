@@ -75,6 +75,8 @@ transcripts! {
     downgrade,
     downgrade_behind,
     migration_refusals,
+    consumer_failed_deletion,
+    consumer_failed_joins,
     consumer_failed_writes,
     consumer_lost_answers,
     consumer_offsets,

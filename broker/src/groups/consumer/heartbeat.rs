@@ -192,6 +192,10 @@ impl ConsumerGroup {
         let member_id = &request.member_id;
         let former = &self.members[former_id];
         if former.classic.is_none() && former.epoch != STATIC_LEAVE_EPOCH {
+            if former_id == member_id {
+                // Its join could not be persisted, or it has not heard the answer: it joins as any member does once more.
+                return Ok(());
+            }
             let message = format!(
                 "Static member {member_id} with instance id {instance_id} cannot join the group because the instance id \
                  is owned by {former_id} member."

@@ -14,7 +14,8 @@
 //!
 //! Deviations: the target assignment is made at once, and not at most once a second (`group.consumer.assignment.interval.ms`);
 //! a partition that its own member is to give up and to get again it gets without a round between; members that wait for
-//! partitions, and all while a member's connection is lost, are asked to come sooner than at `heartbeat_interval_ms`.
+//! partitions, and all while a member's connection is lost, are asked to come sooner than at `heartbeat_interval_ms`; a
+//! static member may join again under the id that it has, which Kafka refuses.
 
 mod classic;
 mod describe;
@@ -184,12 +185,16 @@ impl ConsumerGroup {
         Some(RetentionBase::Commit)
     }
 
-    /// The records that remove the group, which has no members.
-    pub fn tombstones(&self) -> Vec<GroupRecord> {
+    /// The records that remove the group, which has no members, and what is left of it where a write has failed.
+    pub fn tombstones(&mut self) -> Vec<GroupRecord> {
+        let changes = std::mem::take(&mut self.changes);
+        let mut records = self.records_of(changes);
+        records.retain(GroupRecord::is_tombstone);
         let expressions =
             self.expressions.keys().map(|expression| ConsumerRecord::RegularExpression(expression.clone(), None));
         let group = [ConsumerRecord::TargetEpoch(None), ConsumerRecord::Epoch(None)];
-        expressions.chain(group).map(GroupRecord::from).collect()
+        records.extend(expressions.chain(group).map(GroupRecord::from));
+        records
     }
 
     /// The subscribed topics may look different from now on: the next heartbeat will find out.
@@ -273,8 +278,7 @@ impl ConsumerGroup {
         outcome: Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
         // Offsets stand for themselves.
-        let is_about_group = records.iter().any(|record| Change::of(record).is_some());
-        let is_unsound = is_about_group && self.unsound_until.is_some_and(|last| write_id <= last);
+        let is_unsound = is_about_group(records) && self.unsound_until.is_some_and(|last| write_id <= last);
         let told = if is_unsound { outcome.and(Err(ErrorCode::CoordinatorNotAvailable)) } else { outcome };
         if outcome.is_err() {
             self.unsound_until = self.last_write;
@@ -283,8 +287,14 @@ impl ConsumerGroup {
         told
     }
 
+    /// A write is under way that did not come from [`ConsumerGroup::flush`].
+    pub fn began_write(&mut self, write_id: WriteId, records: &[GroupRecord]) {
+        if is_about_group(records) {
+            self.last_write = Some(write_id);
+        }
+    }
+
     /// Whether memory is ahead of the log, with nothing under way to change that.
-    #[cfg(test)]
     pub fn has_unsaved_changes(&self) -> bool {
         !self.changes.is_empty()
     }
@@ -292,6 +302,11 @@ impl ConsumerGroup {
     fn owner_of(&self, partition: TopicPartitionId) -> Option<&str> {
         self.owners.get(&partition).map(String::as_str)
     }
+}
+
+/// Whether records say more than offsets do.
+fn is_about_group(records: &[GroupRecord]) -> bool {
+    records.iter().any(|record| Change::of(record).is_some())
 }
 
 /// The partitions without their epochs.

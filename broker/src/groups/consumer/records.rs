@@ -165,12 +165,7 @@ impl ConsumerGroup {
         let (mut removed, mut set) = (Vec::new(), Vec::new());
         for change in changes {
             let record = self.record_of(change);
-            let is_tombstone = match &record {
-                GroupRecord::Consumer(record) => record.is_tombstone(),
-                GroupRecord::Metadata(value) => value.is_none(),
-                GroupRecord::Offset { committed, .. } => committed.is_none(),
-            };
-            if is_tombstone { removed.push(record) } else { set.push(record) }
+            if record.is_tombstone() { removed.push(record) } else { set.push(record) }
         }
         // Members come first among the changes, and are to be removed last.
         removed.reverse();
