@@ -362,25 +362,6 @@ def refused(context):
         context.expect(not member.happened("revoked"), "the stranger caused a rebalance")
 
 
-def migrate(context, client):
-    """A live group goes from the classic protocol to the new one and back, member by member, while records flow."""
-    classic, modern = Kind(client, "classic", "range"), Kind(client, "consumer", "uniform")
-    with Stage(context) as stage:
-        topic = stage.topic(4)
-        group = stage.group(modern, topics=[topic])
-        with stage.feeding(topic):
-            for before, after in ((classic, modern), (modern, classic)):
-                while len(group.members) < 2:
-                    group.join(before)
-                    group.until_shares(*fair(4, len(group.members)))
-                for leaving in list(group.members):
-                    group.join(after)
-                    group.until_shares(*fair(4, 3))
-                    group.leave(leaving)
-                    group.until_shares(2, 2)
-        group.judge()
-
-
 def mixed(protocol, assignor, clients):
     first, *others = (Kind(client, protocol, assignor) for client in clients)
     return lambda context: share(context, first, others)
@@ -391,7 +372,8 @@ FENCED = ("FencedInstanceIdException", "FENCED_INSTANCE_ID", "FencedInstanceIdEr
 UNRELEASED = ("UnreleasedInstanceIdException", "UNRELEASED_INSTANCE_ID", "instance ID is still used")
 NO_OFFSET = ("NoOffsetForPartitionException", "partition has no prior committed offset", "_AUTO_OFFSET_RESET", "NoOffsetForPartitionError")
 
-# What clients get wrong, with Kafka too. kafka-python joins again with what it has lost, and its assignor believes it.
+# What clients get wrong, as the exchange shows that they had with the broker. kafka-python joins again with what it has lost, and
+# its assignor believes it.
 CLAIMS_WHAT_IT_LOST = Kind("python", "classic", "cooperative-sticky")
 # kafkajs may end with a TypeError when it is assigned a partition that its metadata does not have.
 STUMBLES_OVER_GROWTH = Kind("node", "classic", "RoundRobinAssigner")
@@ -430,5 +412,3 @@ def tests():
         name = f"groups/mixed/{'consumer-' if protocol == 'consumer' else ''}{assignor}"
         yield Test(name, mixed(protocol, assignor, clients), parallel=True)
     yield Test("groups/mixed/kafkajs-is-refused", refused, parallel=True)
-    for client in CONSUMER:
-        yield Test(f"groups/mixed/{client}-changes-protocol", partial(migrate, client=client), parallel=True)

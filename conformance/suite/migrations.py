@@ -12,7 +12,7 @@ from .stage import Kind, Stage
 
 PARTITIONS = 6
 MEMBERS = 3
-CONSUMER = {"java": "uniform", "go": "uniform"}
+CONSUMER = ("java", "go", "confluent")
 # Without librdkafka's cooperative-sticky: its assignments bear user data, which Kafka does not let go either.
 CLASSIC = [("java", "range"), ("java", "cooperative-sticky"), ("go", "range"), ("go", "cooperative-sticky"),
            ("confluent", "range"), ("python", "range")]
