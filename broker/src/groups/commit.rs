@@ -10,8 +10,8 @@ use wire::api::k08_offset_commit::{
 };
 use wire::api::{OffsetCommitRequest, OffsetCommitResponse};
 
-use super::group::{ClassicGroup, State};
-use super::group_type::Group;
+use super::classic_group::{ClassicGroup, State};
+use super::group::Group;
 use super::member::NO_MEMBER;
 use super::offsets::CommittedOffset;
 use super::outbox::{Answer, Then, Turn};

@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Groups;
-use super::group::ClassicGroup;
-use super::group_type::Group;
+use super::classic_group::ClassicGroup;
+use super::group::Group;
 use super::outbox::Turn;
 
 /// How often members send heartbeats unless told otherwise, in ms: `heartbeat.interval.ms` of the Java client, librdkafka,

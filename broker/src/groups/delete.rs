@@ -9,7 +9,7 @@ use wire::ErrorCode;
 use wire::api::k47_offset_delete::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use wire::api::{OffsetDeleteRequest, OffsetDeleteResponse};
 
-use super::group_type::Group;
+use super::group::Group;
 use super::outbox::{Answer, Then, Turn};
 use super::records::GroupRecord;
 use crate::Token;

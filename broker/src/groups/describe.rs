@@ -7,8 +7,8 @@ use wire::api::ListGroupsRequest;
 use wire::api::k15_describe_groups::DescribedGroup;
 use wire::api::k16_list_groups::ListedGroup;
 
-use super::group::{ClassicGroup, State};
-use super::group_type::Group;
+use super::classic_group::{ClassicGroup, State};
+use super::group::Group;
 
 const DEAD: &str = "Dead";
 const CLASSIC: &str = "classic";

@@ -14,7 +14,7 @@ use super::consumer::{self, ConsumerHeartbeat, JOIN_EPOCH, MEMBER_ID_VERSION, Re
 use super::delete::offset_delete_error;
 use super::describe::{describe_error, describe_missing};
 use super::explain::GroupFacts;
-use super::group_type::Group;
+use super::group::Group;
 use super::join::{Join, new_member_id};
 use super::leave::{leave_response, leaving_members, member_response};
 use super::member::NO_MEMBER;

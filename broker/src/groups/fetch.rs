@@ -14,7 +14,7 @@ use wire::api::k09_offset_fetch::{
 };
 use wire::api::{OffsetFetchRequest, OffsetFetchResponse};
 
-use super::group_type::Group;
+use super::group::Group;
 use super::offsets::CommittedOffset;
 
 /// From here on a request names several groups.

@@ -5,7 +5,7 @@
 use wire::ErrorCode;
 use wire::api::HeartbeatRequest;
 
-use super::group::{ClassicGroup, State};
+use super::classic_group::{ClassicGroup, State};
 use super::outbox::Turn;
 
 impl ClassicGroup {

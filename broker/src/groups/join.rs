@@ -10,7 +10,7 @@ use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::JoinGroupRequest;
 
-use super::group::{ClassicGroup, State};
+use super::classic_group::{ClassicGroup, State};
 use super::history::{Reason, Who};
 use super::member::{Member, NO_MEMBER};
 use super::outbox::Turn;

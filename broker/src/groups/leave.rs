@@ -7,7 +7,7 @@ use wire::ErrorCode;
 use wire::api::k13_leave_group::{MemberIdentity, MemberResponse};
 use wire::api::{LeaveGroupRequest, LeaveGroupResponse};
 
-use super::group::{ClassicGroup, State};
+use super::classic_group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::NO_MEMBER;
 use super::outbox::Turn;

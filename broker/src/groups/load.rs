@@ -9,9 +9,9 @@ use wire::ErrorCode;
 use wire::batch::{self, BatchError};
 use wire::codec::DecodeError;
 
+use super::classic_group::ClassicGroup;
 use super::consumer::{ConsumerGroup, ConsumerRecord};
-use super::group::ClassicGroup;
-use super::group_type::Group;
+use super::group::Group;
 use super::outbox::Then;
 use super::rebalance::{join_error, sync_error};
 use super::records::GroupRecord;

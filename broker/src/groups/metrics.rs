@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Groups;
-use super::group_type::Group;
+use super::group::Group;
 use super::history::{Counts, Reason};
 
 /// All groups of a core.

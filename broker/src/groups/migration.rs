@@ -8,9 +8,9 @@
 
 use wire::ErrorCode;
 
+use super::classic_group::ClassicGroup;
 use super::consumer::{ConsumerGroup, ConsumerHeartbeat, Refusal};
-use super::group::ClassicGroup;
-use super::group_type::Group;
+use super::group::Group;
 use super::history::Reason;
 use super::outbox::{Then, Turn};
 use super::rebalance::{join_error, sync_error};

@@ -24,6 +24,7 @@
 //! connection is lost is out before its session ends: see `connections`.
 
 pub mod assignor;
+mod classic_group;
 mod commit;
 mod connections;
 mod consumer;
@@ -33,7 +34,6 @@ mod dispatch;
 pub mod explain;
 mod fetch;
 mod group;
-mod group_type;
 mod heartbeat;
 mod history;
 mod join;
@@ -57,11 +57,11 @@ use std::sync::Arc;
 
 use wire::ErrorCode;
 
+use classic_group::ClassicGroup;
 pub use connections::ConnectionId;
 use connections::Connections;
 use consumer::{ConsumerGroup, ConsumerRecord};
-use group::ClassicGroup;
-use group_type::Group;
+use group::Group;
 pub use history::Reason;
 pub use load::{LoadError, partition_for};
 pub use migration::MigrationPolicy;

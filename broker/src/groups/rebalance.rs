@@ -4,7 +4,7 @@ use bytes::Bytes;
 use wire::ErrorCode;
 use wire::api::{JoinGroupResponse, SyncGroupResponse};
 
-use super::group::{ClassicGroup, State};
+use super::classic_group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::{Member, NO_MEMBER};
 use super::outbox::{Then, Turn};

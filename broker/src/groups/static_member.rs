@@ -7,7 +7,7 @@
 use wire::ErrorCode;
 use wire::api::JoinGroupResponse;
 
-use super::group::{ClassicGroup, State};
+use super::classic_group::{ClassicGroup, State};
 use super::history::Reason;
 use super::join::Join;
 use super::member::{Member, NO_MEMBER};

@@ -11,7 +11,7 @@ use wire::ErrorCode;
 use wire::api::{SyncGroupRequest, SyncGroupResponse};
 
 use super::GroupRequest;
-use super::group::{ClassicGroup, State};
+use super::classic_group::{ClassicGroup, State};
 use super::history::Reason;
 use super::member::Member;
 use super::outbox::{Then, Turn};

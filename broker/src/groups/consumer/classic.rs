@@ -17,7 +17,7 @@ use wire::records::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProto
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::super::assignor::Assignment;
-use super::super::group::CONSUMER;
+use super::super::classic_group::CONSUMER;
 use super::super::history::Reason;
 use super::super::join::Join;
 use super::super::leave::{leave_response, member_response};

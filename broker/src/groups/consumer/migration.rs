@@ -20,7 +20,7 @@ use wire::records::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProto
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::super::assignor::Assignment;
-use super::super::group::{CONSUMER, ClassicGroup, State};
+use super::super::classic_group::{CONSUMER, ClassicGroup, State};
 use super::super::member as classic;
 use super::super::outbox::Turn;
 use super::super::records::GroupRecord;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::records::consumer_protocol::ConsumerProtocolAssignment;
 
-use super::super::group::{ClassicGroup, State};
+use super::super::classic_group::{ClassicGroup, State};
 use super::super::history::{Event, Rebalance, Refused, Who};
 use super::super::member::Member;
 use super::super::offsets::Offsets;

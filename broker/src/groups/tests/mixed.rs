@@ -20,7 +20,7 @@ use wire::api::{
 };
 use wire::records::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicPartition};
 
-use super::super::group_type::Group;
+use super::super::group::Group;
 use super::super::{
     ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
 };

@@ -16,7 +16,7 @@ use wire::api::k14_sync_group::SyncGroupRequestAssignment;
 use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest};
 
 use super::super::assignor::Assignor;
-use super::super::group_type::Group;
+use super::super::group::Group;
 use super::super::{
     ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
     WriteId,
