@@ -31,6 +31,10 @@ pub enum Reached {
     InstanceFenced,
     /// A commit was refused because its member is not known or its generation is over.
     CommitFenced,
+    /// A classic member's commit was refused because its generation is over.
+    StaleGenerationRefused,
+    /// A commit was refused because its member epoch is over (KIP-848).
+    StaleMemberEpochRefused,
     /// The broker ended while a group was rebalancing.
     CrashDuringRebalance,
     /// A group's topic got more partitions.
@@ -55,6 +59,8 @@ impl Reached {
         Reached::StaticReturn,
         Reached::InstanceFenced,
         Reached::CommitFenced,
+        Reached::StaleGenerationRefused,
+        Reached::StaleMemberEpochRefused,
         Reached::CrashDuringRebalance,
         Reached::TopicGrew,
         Reached::TopicDeleted,

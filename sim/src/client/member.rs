@@ -87,6 +87,8 @@ struct Member {
     /// Topics as it last saw them: id and number of partitions.
     topics: BTreeMap<String, (Uuid, i32)>,
     held: BTreeMap<TopicPartitionId, Held>,
+    /// What it is to commit too late, and the generation or epoch that this says.
+    late: Option<(i32, committing::Offsets)>,
     next_heartbeat_ns: u64,
     next_commit_ns: u64,
     next_refresh_ns: u64,
@@ -117,6 +119,7 @@ impl Member {
             assigned_from: None,
             topics: BTreeMap::new(),
             held: BTreeMap::new(),
+            late: None,
             next_heartbeat_ns: 0,
             next_commit_ns: 0,
             next_refresh_ns: 0,
@@ -138,6 +141,7 @@ impl Member {
             assigned_from: None,
             topics: BTreeMap::new(),
             held: BTreeMap::new(),
+            late: None,
             next_heartbeat_ns: 0,
             next_commit_ns: 0,
             next_refresh_ns: 0,
@@ -410,6 +414,7 @@ impl Member {
         self.record(GroupAction::Fenced { as_unknown });
         self.lose_everything();
         self.is_idle = false;
+        self.late = None;
         self.bury_seat();
         self.member_id.clear();
         self.process = self.shared.new_process();

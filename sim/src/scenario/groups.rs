@@ -22,17 +22,21 @@ pub(super) fn groups(dice: &Dice, config: &BrokerConfig, topics: &[Topic]) -> Ve
 
 fn group(dice: &Dice, number: u32, config: &BrokerConfig, topics: &[Topic]) -> GroupPlan {
     let protocol = protocol(dice, config);
+    // Static members that miss a rebalance stay, with a generation that is over: where the session is the longer one.
+    let outlives_rebalances = protocol == Protocol::Classic && dice.chance(30);
     let session = match protocol {
+        Protocol::Classic if outlives_rebalances => 1000,
         Protocol::Classic => *dice.pick(&[150, 400, 1000]),
         Protocol::Consumer { .. } => config.group_consumer_session_timeout_ms as u32,
     } * MILLISECOND;
-    let rebalance = *dice.pick(&[200, 500, 1500]) * MILLISECOND;
+    let rebalance = if outlives_rebalances { 200 } else { *dice.pick(&[200, 500, 1500]) } * MILLISECOND;
     let versions = match protocol {
+        Protocol::Classic if outlives_rebalances => Versions::NEW,
         Protocol::Classic => *dice.pick(&[Versions::NEW, Versions::NEW, Versions::MIDDLE, Versions::OLD]),
         Protocol::Consumer { .. } => Versions::CONSUMER,
     };
     // A static leader that comes back is not told before JoinGroup v9 that it leads: nobody notices that a topic grows then.
-    let has_static = ![Versions::MIDDLE, Versions::OLD].contains(&versions) && dice.chance(50);
+    let has_static = ![Versions::MIDDLE, Versions::OLD].contains(&versions) && (outlives_rebalances || dice.chance(50));
     let assignors = match dice.below(5) {
         0 => vec![Assignor::Range],
         1 => vec![Assignor::RoundRobin],
@@ -43,7 +47,7 @@ fn group(dice: &Dice, number: u32, config: &BrokerConfig, topics: &[Topic]) -> G
     if dice.chance(50) {
         read.truncate(dice.within(1..=read.len() as u64) as usize);
     }
-    let fault_percent = *dice.pick(&[0, 40, 80]);
+    let fault_percent = if outlives_rebalances { 80 } else { *dice.pick(&[0, 40, 80]) };
     let member =
         |index| member(dice, (number, index), session, (has_static, protocol == Protocol::Classic), fault_percent);
     GroupPlan {

@@ -11,7 +11,7 @@ use crate::coverage::Reached;
 use crate::history::groups::GroupAction;
 
 /// What is committed: the topic's name and the next offset to read, by partition.
-type Offsets = BTreeMap<TopicPartitionId, (String, i64)>;
+pub(super) type Offsets = BTreeMap<TopicPartitionId, (String, i64)>;
 
 impl Member {
     pub(super) async fn commit_when_due(&mut self) -> Result<(), Trouble> {
@@ -20,6 +20,7 @@ impl Member {
             return Ok(());
         }
         self.next_commit_ns = now_ns + self.group.plan.commit.as_nanos() as u64;
+        self.commit_late().await?;
         self.commit().await
     }
 
@@ -33,7 +34,7 @@ impl Member {
         if read.is_empty() {
             return Ok(());
         }
-        match self.send_commit(&read).await? {
+        match self.send_commit(self.generation, &read).await? {
             Some(error) => self.refused(error, "OffsetCommit").await,
             None => Ok(()),
         }
@@ -44,7 +45,24 @@ impl Member {
         if self.group.plan.commits_before_revoking {
             self.commit().await?;
         }
+        if self.shared.dice.chance(self.group.plan.stubborn_percent) {
+            let read = partitions.iter().filter_map(|key| {
+                let held = self.held.get(key)?;
+                Some((*key, (held.topic.clone(), held.position?)))
+            });
+            self.late = Some((self.generation, read.collect()));
+        }
         self.release(partitions);
+        Ok(())
+    }
+
+    /// What was to be committed before partitions were given up, and comes after it has heard of a newer generation or epoch.
+    pub(super) async fn commit_late(&mut self) -> Result<(), Trouble> {
+        if let Some((epoch, read)) = self.late.take_if(|(epoch, _)| *epoch < self.generation)
+            && !read.is_empty()
+        {
+            self.send_commit(epoch, &read).await?;
+        }
         Ok(())
     }
 
@@ -53,18 +71,18 @@ impl Member {
         let read = self.held.iter().filter_map(|(key, held)| Some((*key, (held.topic.clone(), held.position?))));
         let read: Offsets = read.collect();
         if !read.is_empty() && self.shared.dice.chance(self.group.plan.stubborn_percent) {
-            self.send_commit(&read).await?;
+            self.send_commit(self.generation, &read).await?;
         }
         Ok(())
     }
 
     /// Commits; returns what the member as a whole was refused with.
-    async fn send_commit(&mut self, offsets: &Offsets) -> Result<Option<ErrorCode>, Trouble> {
+    async fn send_commit(&mut self, epoch: i32, offsets: &Offsets) -> Result<Option<ErrorCode>, Trouble> {
         self.ready(Place::Coordinator).await?;
         let mut topics: Vec<OffsetCommitRequestTopic> = Vec::new();
         let mut ids = BTreeMap::new();
         for (key, (name, offset)) in offsets {
-            let (id, partition, epoch, offset) = (self.group.new_commit(), *key, self.generation, *offset);
+            let (id, partition, offset) = (self.group.new_commit(), *key, *offset);
             self.record(GroupAction::Commit { id, partition, epoch, offset });
             ids.insert((name.clone(), key.partition), (id, *key, offset));
             let committed = OffsetCommitRequestPartition {
@@ -84,7 +102,7 @@ impl Member {
         }
         let request = OffsetCommitRequest {
             group_id: self.group.plan.id(),
-            generation_id_or_member_epoch: self.generation,
+            generation_id_or_member_epoch: epoch,
             member_id: self.member_id.clone(),
             group_instance_id: self.instance.clone(),
             topics,
@@ -131,6 +149,11 @@ impl Member {
                     | ErrorCode::StaleMemberEpoch
             )
         );
+        match refused {
+            Some(ErrorCode::IllegalGeneration) => self.shared.reached(Reached::StaleGenerationRefused),
+            Some(ErrorCode::StaleMemberEpoch) => self.shared.reached(Reached::StaleMemberEpochRefused),
+            _ => {}
+        }
         if is_fenced {
             self.shared.reached(Reached::CommitFenced);
         }
