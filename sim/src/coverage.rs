@@ -35,6 +35,8 @@ pub enum Reached {
     StaleGenerationRefused,
     /// A commit was refused because its member epoch is over (KIP-848).
     StaleMemberEpochRefused,
+    /// The broker began to put a compacted segment in the place of others.
+    Compacted,
     /// The broker ended while a group was rebalancing.
     CrashDuringRebalance,
     /// A group's topic got more partitions.
@@ -61,6 +63,7 @@ impl Reached {
         Reached::CommitFenced,
         Reached::StaleGenerationRefused,
         Reached::StaleMemberEpochRefused,
+        Reached::Compacted,
         Reached::CrashDuringRebalance,
         Reached::TopicGrew,
         Reached::TopicDeleted,

@@ -1,7 +1,9 @@
 //! The broker's disk: [`engine::memory_disk`], which crashes, tears, fills up and fails, behind seeded latencies.
 
+use std::cell::Cell;
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use engine::memory_disk::{Latency, MemoryDisk, Operation};
@@ -29,18 +31,27 @@ pub struct DiskLatency {
     dice: Dice,
     trace: Trace,
     profile: DiskProfile,
+    compactions: Rc<Cell<u64>>,
 }
 
 impl DiskLatency {
     /// Latencies of that profile.
     pub fn new(clock: Clock, dice: Dice, trace: Trace, profile: DiskProfile) -> DiskLatency {
-        DiskLatency { clock, dice, trace, profile }
+        DiskLatency { clock, dice, trace, profile, compactions: Rc::default() }
+    }
+
+    /// How often a compacted segment was about to be put in the place of others.
+    pub fn compactions(&self) -> Rc<Cell<u64>> {
+        self.compactions.clone()
     }
 }
 
 impl Latency for DiskLatency {
     async fn wait(&self, operation: Operation, path: &Path) {
         self.trace.event(format_args!("disk {operation:?} {}", path.display()));
+        if operation == Operation::Rename && path.extension().is_some_and(|extension| extension == "swap") {
+            self.compactions.set(self.compactions.get() + 1);
+        }
         let range = match operation {
             Operation::Open | Operation::List | Operation::Read => &self.profile.read,
             _ => &self.profile.write,

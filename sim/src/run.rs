@@ -11,7 +11,7 @@ use crate::client::group::{Group, Protocol};
 use crate::client::member::script;
 use crate::client::{Shared, TopicState, admin, committer, consumer, finale, producer, settle};
 use crate::clock::Clock;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Reached};
 use crate::dice::Dice;
 use crate::disk::{DiskLatency, SimDisk};
 use crate::executor::{Executor, Notify, Owner};
@@ -63,6 +63,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
     let executor = Executor::new(clock.clone(), dice.fork());
     let trace = Trace::new(clock.clone(), show);
     let latency = DiskLatency::new(clock.clone(), dice.fork(), trace.clone(), scenario.disk.clone());
+    let compactions = latency.compactions();
     let disk = SimDisk::new(dice.bits(), latency);
     disk.set_unreadable_percent(scenario.unreadable_percent);
     let broker = Broker::new(Machine {
@@ -82,6 +83,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
         Effects::new()
     });
     broker.end(crate::broker::End::Kill);
+    (0..compactions.get()).for_each(|_| shared.reached(Reached::Compacted));
     shared.groups.take();
     let mut history = shared.history.take();
     for topic in shared.topics.borrow().iter().filter(|topic| topic.state != TopicState::Alive) {

@@ -198,7 +198,7 @@ fn cores(dice: &Dice) -> u16 {
 }
 
 fn config(dice: &Dice) -> BrokerConfig {
-    let settings = [
+    let mut settings = vec![
         ("data.dir", "/data".to_owned()),
         ("auto.create.topics.enable", "false".to_owned()),
         ("offsets.topic.num.partitions", dice.within(1..=4).to_string()),
@@ -210,6 +210,15 @@ fn config(dice: &Dice) -> BrokerConfig {
         ("log.retention.check.interval.ms", dice.pick(&[100, 1000]).to_string()),
         ("batch.validation", dice.pick(&["header", "full"]).to_string()),
     ];
+    if dice.chance(40) {
+        // Compacted topics, of which the offsets topic is one, get short segments and are cleaned all the time.
+        settings.extend([
+            ("log.cleaner.max.compaction.lag.ms", dice.pick(&[50, 300]).to_string()),
+            ("log.cleaner.min.cleanable.ratio", "0.01".to_owned()),
+            ("log.cleaner.backoff.ms", "100".to_owned()),
+            ("log.cleaner.delete.retention.ms", dice.pick(&[0, 500, 86_400_000]).to_string()),
+        ]);
+    }
     BrokerConfig::parse(settings).expect("simulated settings are valid")
 }
 
