@@ -148,6 +148,10 @@ impl Member {
         }
         self.commit().await?;
         self.ready(Place::Coordinator).await?;
+        if self.generation <= JOIN_EPOCH {
+            // The commit has told it that it is no member any more.
+            return Ok(());
+        }
         self.record(GroupAction::Abandoned);
         let stays = self.instance.is_some() && !self.shared.dice.chance(STATIC_REMOVAL_PERCENT);
         let request = ConsumerGroupHeartbeatRequest {
