@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use support::{Broker, Client, DataDir, wait_until};
 use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
+use wire::api::k09_offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use wire::api::*;
 
 const COMMIT_VERSION: i16 = 7;
-const FETCH_VERSION: i16 = 5;
+const FETCH_VERSION: i16 = 8;
+/// Groups that a request asks for.
+const GROUPS_PER_FETCH: usize = 500;
 /// Requests of a connection that are under way at a time.
 const PIPELINED: usize = 100;
 /// Connections that commit side by side, each for its share of the groups.
@@ -63,21 +65,28 @@ fn commit_share(client: &mut Client, groups: impl Iterator<Item = usize>, partit
 /// Every group answers with its last commit.
 fn check_all(client: &mut Client, groups: usize, partitions: i32, commits: i64) {
     let all: Vec<usize> = (0..groups).collect();
-    for some in all.chunks(PIPELINED) {
-        let fetch = |group: &usize| {
-            let topic = OffsetFetchRequestTopic { name: TOPIC.into(), partition_indexes: (0..partitions).collect() };
-            let group_id = format!("group-{group}");
-            OffsetFetchRequest { group_id, topics: Some(vec![topic]), ..Default::default() }
-        };
-        let sent: Vec<i32> = some.iter().map(|group| client.send(FETCH_VERSION, &fetch(group))).collect();
-        for id in sent {
-            let response = client.receive::<OffsetFetchRequest>(FETCH_VERSION, id);
-            assert_eq!(response.error_code, 0);
-            for partition in &response.topics[0].partitions {
+    let send = |some: &[usize]| client.send(FETCH_VERSION, &offset_fetch(some, partitions));
+    let sent: Vec<i32> = all.chunks(GROUPS_PER_FETCH).map(send).collect();
+    let mut answered = 0;
+    for id in sent {
+        for group in client.receive::<OffsetFetchRequest>(FETCH_VERSION, id).groups {
+            assert_eq!((group.error_code, group.topics[0].partitions.len()), (0, partitions as usize));
+            for partition in &group.topics[0].partitions {
                 assert_eq!(partition.committed_offset, commits - 1 + i64::from(partition.partition_index));
             }
+            answered += 1;
         }
     }
+    assert_eq!(answered, groups);
+}
+
+fn offset_fetch(groups: &[usize], partitions: i32) -> OffsetFetchRequest {
+    let group = |group: &usize| {
+        let partition_indexes = (0..partitions).collect();
+        let topic = OffsetFetchRequestTopics { name: TOPIC.into(), partition_indexes, ..Default::default() };
+        OffsetFetchRequestGroup { group_id: format!("group-{group}"), topics: Some(vec![topic]), ..Default::default() }
+    };
+    OffsetFetchRequest { groups: groups.iter().map(group).collect(), ..Default::default() }
 }
 
 fn offsets_bytes(dir: &DataDir) -> u64 {

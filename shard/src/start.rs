@@ -25,7 +25,10 @@ use crate::world::{CoreId, World};
 use crate::{identity, tasks};
 
 /// Bytes of a log that are read at a time while a core opens.
-const LOAD_BYTES: usize = 1 << 20;
+const LOAD_BYTES: usize = 16 << 20;
+/// Segments of `__consumer_offsets` are no larger, in bytes, whatever its `segment.bytes` says. A deviation: only closed
+/// segments are cleaned, and what is not has to be read at every start.
+const OFFSETS_SEGMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// Why a broker does not come up. Each code has a page, `docs/errors/<code>.md`.
 #[derive(Clone, Debug, Error)]
@@ -175,51 +178,45 @@ impl<W: World> Opening<'_, W> {
                 if catalog.core_of(key) != Some(id.0) {
                     continue;
                 }
-                let (disk, log_config) = (self.world.disk(), log_config(config));
+                let (disk, log_config) = (self.world.disk(), log_config(&topic.name, config));
                 let log = match self.recovered(key) {
                     Some(found) => Log::open(disk, self.data_dir, &topic.name, key, log_config, found.trusted).await?,
                     None => Log::create(disk, self.data_dir, &topic.name, key, log_config).await?,
                 };
                 self.state.partitions.open(key, partition_start(&log, &catalog, key));
-                self.load_producers(&log).await?;
-                if &*topic.name == OFFSETS_TOPIC {
-                    self.load_groups(&log).await?;
-                }
+                self.load(&log, &*topic.name == OFFSETS_TOPIC).await?;
                 self.state.store.insert(log);
             }
         }
         Ok(())
     }
 
-    /// What the producers of a partition have written: the newest snapshot, and the batches since.
-    async fn load_producers(&mut self, log: &Log<W::Disk>) -> Result<(), StartError> {
+    /// What the producers of a partition have written, by the newest snapshot and the batches since; of a partition of the
+    /// offsets topic, its groups too.
+    async fn load(&mut self, log: &Log<W::Disk>, has_groups: bool) -> Result<(), StartError> {
         let (key, now_ms) = (log.key(), self.world.now_ms());
-        let from = match log.producer_snapshot() {
+        let State { partitions, groups, .. } = &mut *self.state;
+        let producers_from = match log.producer_snapshot() {
             Some((offset, entries)) => {
-                self.state.partitions.load_producers(now_ms, key, entries);
-                *offset
+                partitions.load_producers(now_ms, key, entries);
+                log.log_start().max(*offset)
             }
             None => log.log_start(),
         };
-        let partitions = &mut self.state.partitions;
-        read_log(log, from.max(log.log_start()), |bytes| {
-            for batch in batches(bytes).flatten().filter(|batch| batch.header.base_offset >= from) {
+        let from = if has_groups { log.log_start() } else { producers_from };
+        read_log(log, from, |bytes| {
+            for batch in batches(bytes).flatten().filter(|batch| batch.header.base_offset >= producers_from) {
                 partitions.replay_batch(now_ms, key, &batch.header);
+            }
+            if has_groups {
+                groups.load(key.partition, bytes).map_err(|error| StartError::Groups(error.to_string()))?;
             }
             Ok(())
         })
-        .await
-    }
-
-    /// The groups whose offsets partition this is.
-    async fn load_groups(&mut self, log: &Log<W::Disk>) -> Result<(), StartError> {
-        let (partition, now_ms) = (log.key().partition, self.world.now_ms());
-        let groups = &mut self.state.groups;
-        read_log(log, log.log_start(), |bytes| {
-            groups.load(partition, bytes).map_err(|error| StartError::Groups(error.to_string()))
-        })
         .await?;
-        groups.loaded(partition, now_ms);
+        if has_groups {
+            groups.loaded(key.partition, now_ms);
+        }
         Ok(())
     }
 
@@ -306,9 +303,10 @@ fn metadata_log_config() -> LogConfig {
 }
 
 /// A topic's settings, as far as its logs care.
-pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
+pub(crate) fn log_config(topic: &str, config: &TopicConfig) -> LogConfig {
+    let segment_bytes_max = if topic == OFFSETS_TOPIC { OFFSETS_SEGMENT_BYTES_MAX } else { u64::MAX };
     LogConfig {
-        segment_bytes: config.segment_bytes,
+        segment_bytes: config.segment_bytes.min(segment_bytes_max),
         segment_ms: config.segment_ms,
         segment_index_bytes: config.segment_index_bytes,
         index_interval_bytes: config.index_interval_bytes,

@@ -3,11 +3,13 @@
 //! Deviation: there are no transactions, so batches of transactions (which only another broker can have written) count
 //! as they stand, and markers are skipped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wire::ErrorCode;
-use wire::batch::{self, BatchError};
+use wire::batch::{self, BatchError, Records};
 use wire::codec::DecodeError;
+use wire::records::consumer_offsets::OffsetsKey;
 
 use super::classic_group::ClassicGroup;
 use super::consumer::{ConsumerGroup, ConsumerRecord};
@@ -51,6 +53,34 @@ pub fn partition_for(group_id: &str, partitions: i32) -> i32 {
     hash.checked_abs().unwrap_or(0) % partitions
 }
 
+/// One record of the log, as it is there.
+#[derive(Clone, Copy)]
+struct Loaded<'a> {
+    offset: i64,
+    key: &'a [u8],
+    value: Option<&'a [u8]>,
+}
+
+/// The newest committed offset of each key, in a stretch of the log that has nothing else. Most of a log that no cleaning
+/// has been over is superseded, and never decoded.
+#[derive(Default)]
+struct Newest<'a> {
+    /// Where each key's record is.
+    by_key: BTreeMap<&'a [u8], usize>,
+    /// In the order in which the keys came up.
+    records: Vec<Loaded<'a>>,
+}
+
+impl<'a> Newest<'a> {
+    fn put(&mut self, loaded: Loaded<'a>) {
+        let index = *self.by_key.entry(loaded.key).or_insert(self.records.len());
+        match self.records.get_mut(index) {
+            Some(superseded) => *superseded = loaded,
+            None => self.records.push(loaded),
+        }
+    }
+}
+
 impl Groups {
     /// Begins to load a partition, or goes on: whole batches, in the log's order. Before the first call with bytes, one
     /// without makes the partition known, so that clients wait instead of looking elsewhere.
@@ -61,21 +91,60 @@ impl Groups {
         let before = *self.partitions.entry(offsets_partition).or_insert(Availability::Loading);
         assert_eq!(before, Availability::Loading, "partition {offsets_partition} is loaded once");
         let batch_error = |error| LoadError::Batch { partition: offsets_partition, error };
+        let mut newest = Newest::default();
         let mut scratch = Vec::new();
         for batch in batch::batches(batches) {
             let batch = batch.map_err(batch_error)?;
             if batch.header.is_control() {
                 continue;
             }
-            for record in batch::records(&batch, OPENED_BYTES_MAX, &mut scratch).map_err(batch_error)? {
-                let record = record.map_err(batch_error)?;
-                let offset = batch.header.base_offset.wrapping_add(i64::from(record.offset_delta));
-                let record_error = |error| LoadError::Record { partition: offsets_partition, offset, error };
-                let read = GroupRecord::from_bytes(record.key.unwrap_or_default(), record.value);
-                if let Some((group_id, record)) = read.map_err(record_error)? {
-                    self.replay(offsets_partition, &group_id, record);
-                }
+            let base_offset = batch.header.base_offset;
+            if let Some(records) = batch.plain_records() {
+                self.load_records(offsets_partition, base_offset, records, &mut newest)?;
+                continue;
             }
+            self.replay_newest(offsets_partition, &mut newest)?;
+            let records = batch::records(&batch, OPENED_BYTES_MAX, &mut scratch).map_err(batch_error)?;
+            let mut opened = Newest::default();
+            self.load_records(offsets_partition, base_offset, records, &mut opened)?;
+            self.replay_newest(offsets_partition, &mut opened)?;
+        }
+        self.replay_newest(offsets_partition, &mut newest)
+    }
+
+    /// Committed offsets wait in `newest`, until there is a record of another kind or the caller has them replayed.
+    fn load_records<'a>(
+        &mut self,
+        offsets_partition: i32,
+        base_offset: i64,
+        records: Records<'a>,
+        newest: &mut Newest<'a>,
+    ) -> Result<(), LoadError> {
+        for record in records {
+            let record = record.map_err(|error| LoadError::Batch { partition: offsets_partition, error })?;
+            let key = record.key.unwrap_or_default();
+            let loaded =
+                Loaded { offset: base_offset.wrapping_add(i64::from(record.offset_delta)), key, value: record.value };
+            if OffsetsKey::is_offset_commit(key) && record.value.is_some() {
+                newest.put(loaded);
+            } else {
+                self.replay_newest(offsets_partition, newest)?;
+                self.replay_loaded(offsets_partition, loaded)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_newest(&mut self, offsets_partition: i32, newest: &mut Newest<'_>) -> Result<(), LoadError> {
+        newest.by_key.clear();
+        newest.records.drain(..).try_for_each(|loaded| self.replay_loaded(offsets_partition, loaded))
+    }
+
+    fn replay_loaded(&mut self, offsets_partition: i32, loaded: Loaded<'_>) -> Result<(), LoadError> {
+        let Loaded { offset, key, value } = loaded;
+        let record_error = |error| LoadError::Record { partition: offsets_partition, offset, error };
+        if let Some((group_id, record)) = GroupRecord::from_bytes(key, value).map_err(record_error)? {
+            self.replay(offsets_partition, &group_id, record);
         }
         Ok(())
     }
@@ -103,7 +172,8 @@ impl Groups {
                     self.groups.remove(group_id);
                 }
             }
-            GroupRecord::Offset { .. } => {
+            GroupRecord::Offset { committed: Some(_), .. } => self.apply(group_id, offsets_partition, record),
+            GroupRecord::Offset { committed: None, .. } => {
                 self.apply(group_id, offsets_partition, record);
                 self.drop_if_gone(group_id);
             }

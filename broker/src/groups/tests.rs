@@ -4,6 +4,7 @@ mod consumer;
 mod consumer_random;
 mod embedded;
 mod kafka_log;
+mod load;
 mod mixed;
 mod random;
 mod show;

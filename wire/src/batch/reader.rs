@@ -37,6 +37,12 @@ impl<'a> Batch<'a> {
     pub fn records_bytes(&self) -> &'a [u8] {
         &self.bytes[HEADER_BYTES..]
     }
+
+    /// The records, borrowed from the log itself; `None` when they are compressed: see [`records`].
+    pub fn plain_records(&self) -> Option<Records<'a>> {
+        let is_plain = matches!(self.header.compression(), Ok(Compression::None));
+        is_plain.then(|| Records::new(self.records_bytes(), self.header.record_count))
+    }
 }
 
 /// The whole batches of a stretch of a log that begins at a batch's start. A last batch that is cut, as a

@@ -17,6 +17,9 @@ use crate::records::Persisted;
 /// As Kafka before 0.9 wrote [`OffsetCommitKey`].
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 
+/// The type of [`OffsetCommitKey`].
+const OFFSET_COMMIT: i16 = 1;
+
 /// Every key has one version so far.
 const KEY_VERSION: i16 = 0;
 
@@ -72,6 +75,13 @@ keys! {
     ConsumerGroupCurrentMemberAssignment(ConsumerGroupCurrentMemberAssignmentKey) = 8,
     /// The value is a [`ConsumerGroupRegularExpressionValue`], or null when nobody subscribes to it any more.
     ConsumerGroupRegularExpression(ConsumerGroupRegularExpressionKey) = 16,
+}
+
+impl OffsetsKey {
+    /// Whether bytes are the key of a committed offset, by their type alone.
+    pub fn is_offset_commit(bytes: &[u8]) -> bool {
+        matches!(Reader::new(bytes).i16(), Ok(OFFSET_COMMIT | LEGACY_OFFSET_COMMIT))
+    }
 }
 
 impl Persisted for OffsetCommitValue {
