@@ -372,9 +372,20 @@ impl World<'_> {
         let key = *key;
         model.deleted = true;
         let log = store.remove(key).expect("the log is here");
+        // The store goes on meanwhile, and perhaps it ends here: the log still has its name.
+        for _ in 0..self.random.below(100) {
+            if let Some(job) = store.poll_background() {
+                jobs.push(Box::pin(async move { Done::Background(job.perform().await) }));
+            }
+            self.poll_one(store, jobs);
+        }
+        if self.random.chance(25) {
+            return false;
+        }
         let unique = u128::from(self.random.draw());
         let Some(deleted) = drive(log.delete(unique), &mut self.random, 100) else { return false };
         deleted.expect("the disk is fine");
+        store.removed();
         true
     }
 

@@ -119,7 +119,7 @@ impl<D: Disk> Store<D> {
     fn poll_cycle_write(&mut self) -> Option<BackgroundJob<D>> {
         let cycle = self.cycle.as_mut()?;
         let prepared = cycle.to_file.is_empty() && cycle.to_sync.is_empty() && cycle.syncs_in_flight == 0;
-        if !prepared || cycle.writing {
+        if !prepared || cycle.writing || self.leaving > 0 {
             return None;
         }
         cycle.writing = true;

@@ -45,6 +45,7 @@ impl<D: Disk> Store<D> {
             jobs: Default::default(),
             cycle: None,
             cycle_wanted: false,
+            leaving: 0,
             full: None,
             config,
         };

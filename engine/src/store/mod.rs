@@ -171,6 +171,8 @@ pub struct Store<D: Disk> {
     jobs: background::InFlight,
     cycle: Option<Cycle>,
     cycle_wanted: bool,
+    /// Logs that were taken out and still have their names.
+    leaving: usize,
     full: Option<reserve::FullState>,
 }
 
@@ -197,12 +199,20 @@ impl<D: Disk> Store<D> {
         assert!(self.slots.insert(key, slot).is_none(), "a log is inserted once");
     }
 
-    /// Takes a log out, to be deleted. What is under way for it is handed back as usual, to no effect.
+    /// Takes a log out, to be deleted. What is under way for it is handed back as usual, to no effect. No checkpoint is
+    /// written before [`Store::removed`]: a start that finds the log by its name would not know how much of it to trust.
     pub fn remove(&mut self, key: TopicPartitionId) -> Option<Log<D>> {
         let slot = self.slots.remove(&key)?;
+        self.leaving += 1;
         slot.log.stop_cleaning();
         self.memory -= slot.memory;
         Some(slot.log)
+    }
+
+    /// A log that was taken out has been retired: a start does not find it any more.
+    pub fn removed(&mut self) {
+        assert!(self.leaving > 0, "a log was taken out");
+        self.leaving -= 1;
     }
 
     /// A partition's log.

@@ -93,12 +93,16 @@ pub(crate) async fn show<W: World>(core: Rc<Core<W>>, change: Arc<Change>) -> Re
         let unique = core.world().random();
         let retired =
             log.retire(unique).await.map_err(|error| format!("a deleted partition stays in place: {error}"))?;
+        if let Some(mut state) = core.state_if_open() {
+            state.store.removed();
+        }
         core.world().spawn_background(async move {
             if let Err(error) = retired.remove().await {
                 tracing::warn!(%error, "a deleted partition's files are left over; the next start removes them");
             }
         });
     }
+    core.pump();
     Ok(())
 }
 
