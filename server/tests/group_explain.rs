@@ -151,9 +151,9 @@ fn who_waits_for_whom_in_a_group_of_the_new_protocol_is_told() {
     assert_eq!(kinds(&explain_json(&broker, "g")), ["STABLE"]);
     join_new_protocol(&mut second, "g", "second");
     let said = explain(&broker, "g", &[]);
-    assert!(said.contains("0 of 2 members have what they are to have in epoch 2"), "{said}");
+    assert!(said.contains("0 of 2 members have what they are to have in epoch 3"), "{said}");
     assert!(
-        said.contains("Member first (client server-tests at 127.0.0.1) is in epoch 1 and has not heard of epoch 2")
+        said.contains("Member first (client server-tests at 127.0.0.1) is in epoch 2 and has not heard of epoch 3")
     );
     assert!(said.contains("Member second (client server-tests at 127.0.0.1) waits for t-"), "{said}");
 
