@@ -35,6 +35,15 @@ pub(super) struct Lost {
     pub deadline: Option<i64>,
 }
 
+impl Lost {
+    /// Now. The member has until its heartbeat is due, and the grace more; one with an instance id has its session.
+    pub fn new(turn: &Turn<'_>, next_heartbeat_ms: i64, instance_id: Option<&str>) -> Lost {
+        let grace_ms = turn.config.disconnect_grace_ms.filter(|_| instance_id.is_none());
+        let deadline = grace_ms.map(|grace_ms| turn.now_ms.max(next_heartbeat_ms) + grace_ms);
+        Lost { since_ms: turn.now_ms, deadline }
+    }
+}
+
 /// Which groups are to hear of a connection's end.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
@@ -98,10 +107,8 @@ impl ClassicGroup {
                 Some(heard_ms) if !is_silent_by_right => heard_ms + HEARTBEAT_INTERVAL_MS,
                 _ => turn.now_ms,
             };
-            let grace_ms = turn.config.disconnect_grace_ms.filter(|_| member.instance_id.is_none());
-            let deadline = grace_ms.map(|grace_ms| turn.now_ms.max(next_heartbeat_ms) + grace_ms);
             member.connection = None;
-            member.lost = Some(Lost { since_ms: turn.now_ms, deadline });
+            member.lost = Some(Lost::new(turn, next_heartbeat_ms, member.instance_id.as_deref()));
         }
     }
 }

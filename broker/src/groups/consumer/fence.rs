@@ -68,11 +68,10 @@ impl ConsumerGroup {
         for member in self.members.values_mut().filter(|member| member.connection == Some(connection)) {
             let interval_ms = i64::from(turn.config.consumer.heartbeat_interval_ms);
             let next_heartbeat_ms = member.last_heard_ms.map_or(turn.now_ms, |heard_ms| heard_ms + interval_ms);
-            let grace_ms = turn.config.disconnect_grace_ms.filter(|_| member.instance_id.is_none());
-            let deadline = grace_ms.map(|grace_ms| turn.now_ms.max(next_heartbeat_ms) + grace_ms);
-            self.lost_until_ms = self.lost_until_ms.max(deadline);
+            let lost = Lost::new(turn, next_heartbeat_ms, member.instance_id.as_deref());
+            self.lost_until_ms = self.lost_until_ms.max(lost.deadline);
             member.connection = None;
-            member.lost = Some(Lost { since_ms: turn.now_ms, deadline });
+            member.lost = Some(lost);
             member.schedule(&mut self.timers);
         }
     }
