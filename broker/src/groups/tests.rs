@@ -14,6 +14,14 @@ use super::*;
 
 const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/groups/testdata");
 
+/// Lets the next deadline come, if it comes before `end_ms` or then.
+fn tick_next(groups: &mut Groups, now_ms: &mut i64, end_ms: i64) -> bool {
+    let Some(deadline) = groups.deadline().filter(|&deadline| deadline <= end_ms) else { return false };
+    *now_ms = deadline.max(*now_ms);
+    groups.tick(*now_ms);
+    true
+}
+
 macro_rules! transcripts {
     ($($name:ident,)*) => {
         $(#[test]

@@ -21,6 +21,7 @@ use super::super::{
     ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
     WriteId,
 };
+use super::tick_next;
 use crate::Token;
 
 const GROUPS: [&str; 2] = ["g", "h"];
@@ -232,9 +233,7 @@ impl World {
 
     fn advance(&mut self, ms: i64) {
         let end_ms = self.now_ms + ms;
-        while let Some(deadline) = self.groups.deadline().filter(|&deadline| deadline <= end_ms) {
-            self.now_ms = self.now_ms.max(deadline);
-            self.groups.tick(self.now_ms);
+        while tick_next(&mut self.groups, &mut self.now_ms, end_ms) {
             self.drain();
         }
         self.now_ms = end_ms;

@@ -53,6 +53,7 @@ use super::super::{
 use super::consumer::{HEARTBEAT_INTERVAL_MS, Topics};
 use super::embedded;
 use super::show::{show, show_findings};
+use super::tick_next;
 use crate::catalog::Image;
 
 /// One partition of the offsets topic holds all groups.
@@ -267,9 +268,7 @@ impl Transcript {
     /// Time passes. What is due at the very moment that it begins or ends is done too.
     fn advance(&mut self, ms: i64) {
         let end_ms = self.now_ms + ms;
-        while let Some(deadline) = self.groups.deadline().filter(|&deadline| deadline <= end_ms) {
-            self.now_ms = self.now_ms.max(deadline);
-            self.groups.tick(self.now_ms);
+        while tick_next(&mut self.groups, &mut self.now_ms, end_ms) {
             self.drain();
         }
         self.now_ms = end_ms;
