@@ -16,7 +16,7 @@ use engine::append::AppendBatch;
 use engine::compaction::CleaningInput;
 use engine::disk::Disk;
 use engine::log::{CompactionConfig, Log, LogConfig, Read};
-use engine::memory_disk::{Latency, MemoryDisk, Operation, Random};
+use engine::memory_disk::{MemoryDisk, OnePoll, Random};
 use engine::recovery::{Report, recover};
 use engine::store::{Store, StoreEvent};
 use wire::batch::{Batch, BatchBuilder, BatchOptions, batches, records};
@@ -31,18 +31,6 @@ const STEPS: usize = 400;
 const DELETE_RETENTION_MS: i64 = 60;
 /// Memory for a map of 14 keys, so that it is full sometimes.
 const SMALL_MAP_BYTES: usize = 16 * 25;
-
-/// Each operation is under way for one poll: a crash can come between any two, and within each.
-#[derive(Clone)]
-struct OnePoll;
-
-impl Latency for OnePoll {
-    async fn wait(&self, _operation: Operation, _path: &Path) {
-        let mut waited = false;
-        std::future::poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
-            .await;
-    }
-}
 
 type TestDisk = MemoryDisk<OnePoll>;
 

@@ -16,7 +16,7 @@ use engine::append::AppendBatch;
 use engine::disk::Disk;
 use engine::journal::writer::JournalDone;
 use engine::log::{Log, LogConfig, Read};
-use engine::memory_disk::{Latency, MemoryDisk, Operation, Random};
+use engine::memory_disk::{MemoryDisk, OnePoll, Random};
 use engine::recovery::{Recovery, recover};
 use engine::segment::names::{FileKind, parse_file_name};
 use engine::store::{AppendError, BackgroundDone, Store, StoreConfig, StoreEvent};
@@ -27,19 +27,6 @@ use support::data_dir;
 
 const STEPS: usize = 1500;
 const SEEDS: u64 = 60;
-
-/// Each operation is under way for one poll, so that the test decides in which order operations complete, and which
-/// never do.
-#[derive(Clone)]
-struct OnePoll;
-
-impl Latency for OnePoll {
-    async fn wait(&self, _operation: Operation, _path: &Path) {
-        let mut waited = false;
-        std::future::poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
-            .await;
-    }
-}
 
 type TestDisk = MemoryDisk<OnePoll>;
 

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
@@ -53,6 +54,19 @@ pub struct NoLatency;
 
 impl Latency for NoLatency {
     async fn wait(&self, _operation: Operation, _path: &Path) {}
+}
+
+/// Each operation is under way for one poll: whoever polls decides in which order operations complete, which never do, and
+/// where between them a crash comes.
+#[derive(Debug, Clone, Copy)]
+pub struct OnePoll;
+
+impl Latency for OnePoll {
+    async fn wait(&self, _operation: Operation, _path: &Path) {
+        let mut waited = false;
+        std::future::poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+    }
 }
 
 /// An error to be returned in place of an operation's effect.

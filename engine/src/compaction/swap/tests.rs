@@ -7,23 +7,11 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::files::write_file;
-use crate::memory_disk::{Latency, MemoryDisk, Operation};
+use crate::memory_disk::{MemoryDisk, OnePoll};
 
 const CRASHES: u64 = 100;
 const DIR: &str = "/topic-0";
 const SWAP: Swap = Swap { base_offset: 10, end_offset: 30 };
-
-/// Each operation is under way for one poll.
-#[derive(Clone)]
-struct OnePoll;
-
-impl Latency for OnePoll {
-    async fn wait(&self, _operation: Operation, _path: &Path) {
-        let mut waited = false;
-        std::future::poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
-            .await;
-    }
-}
 
 fn drive<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
