@@ -27,7 +27,7 @@ use crate::coverage::Reached;
 use crate::history::ProcessId;
 use crate::history::groups::GroupAction;
 use assignor::Named;
-use script::{Interruption, MemberPlan};
+use script::Interruption;
 
 const FIND_COORDINATOR_VERSION: i16 = 3;
 /// Between two looks at the topics.
@@ -98,15 +98,16 @@ impl Member {
     fn new(
         shared: Rc<Shared>,
         group: Rc<Group>,
-        plan: &MemberPlan,
+        name: String,
+        instance: Option<String>,
         interruptions: VecDeque<(u64, Interruption)>,
     ) -> Member {
         Member {
             process: shared.new_process(),
             shared,
             group,
-            name: plan.name.clone(),
-            instance: plan.instance.clone(),
+            name,
+            instance,
             interruptions,
             links: [None, None],
             offline_until_ns: 0,
@@ -129,24 +130,17 @@ impl Member {
     /// The next life, which knows nothing of this one.
     fn reborn(self) -> Member {
         self.bury_seat();
-        Member {
-            process: self.shared.new_process(),
-            links: [None, None],
-            former: None,
-            member_id: String::new(),
-            generation: NO_GENERATION,
-            is_settled: false,
-            told: None,
-            is_idle: false,
-            assigned_from: None,
-            topics: BTreeMap::new(),
-            held: BTreeMap::new(),
-            late: None,
-            next_heartbeat_ns: 0,
-            next_commit_ns: 0,
-            next_refresh_ns: 0,
-            ..self
-        }
+        let Member { shared, group, name, instance, interruptions, offline_until_ns, .. } = self;
+        Member { offline_until_ns, ..Member::new(shared, group, name, instance, interruptions) }
+    }
+
+    /// It has left the group, and knows that it has.
+    fn left(&mut self) {
+        self.shared.reached(Reached::Left);
+        self.record(GroupAction::Fenced { as_unknown: false });
+        self.held.clear();
+        self.is_settled = false;
+        self.generation = NO_GENERATION;
     }
 
     fn take_links(&mut self) -> Vec<Link> {

@@ -14,7 +14,7 @@ use wire::api::{HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGrou
 use wire::records::consumer_protocol::ConsumerProtocolSubscription;
 
 use super::assignor::{self, Assignor, Named};
-use super::{Member, NO_GENERATION, Place, Trouble};
+use super::{Member, Place, Trouble};
 use crate::client::RETRY;
 use crate::client::link::Lost;
 use crate::coverage::Reached;
@@ -259,11 +259,7 @@ impl Member {
         let codes = response.members.iter().map(|member| member.error_code).chain([response.error_code]);
         match codes.into_iter().find(|code| *code != 0).map(ErrorCode::from_code) {
             None => {
-                self.shared.reached(Reached::Left);
-                self.record(GroupAction::Fenced { as_unknown: false });
-                self.held.clear();
-                self.is_settled = false;
-                self.generation = NO_GENERATION;
+                self.left();
                 Ok(())
             }
             Some(Some(ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId)) => Ok(()),

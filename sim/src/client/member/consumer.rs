@@ -7,7 +7,7 @@ use wire::api::k68_consumer_group_heartbeat::TopicPartitions;
 use wire::api::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use wire::{ErrorCode, TopicPartitionId};
 
-use super::{Member, NO_GENERATION, Place, Trouble};
+use super::{Member, Place, Trouble};
 use crate::client::RETRY;
 use crate::client::group::Protocol;
 use crate::client::link::Lost;
@@ -166,11 +166,7 @@ impl Member {
         let response = self.ask(Place::Coordinator, version, &request).await?;
         match ErrorCode::from_code(response.error_code) {
             Some(ErrorCode::None) => {
-                self.shared.reached(Reached::Left);
-                self.record(GroupAction::Fenced { as_unknown: false });
-                self.held.clear();
-                self.is_settled = false;
-                self.generation = NO_GENERATION;
+                self.left();
                 Ok(())
             }
             Some(ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId | ErrorCode::GroupIdNotFound) => Ok(()),

@@ -60,7 +60,8 @@ pub async fn inhabit(shared: Rc<Shared>, group: Rc<Group>, plan: MemberPlan) {
     let at_ns = |after: Duration| begin_ns + after.as_nanos() as u64;
     shared.clock.sleep_until(at_ns(plan.starts)).await;
     let interruptions = plan.interruptions.iter().map(|(after, what)| (at_ns(*after), *what)).collect();
-    let mut member = Member::new(shared.clone(), group.clone(), &plan, interruptions);
+    let mut member =
+        Member::new(shared.clone(), group.clone(), plan.name.clone(), plan.instance.clone(), interruptions);
     for (after, ending) in &plan.endings {
         let left = Duration::from_nanos(at_ns(*after).saturating_sub(shared.clock.now_ns()));
         if let Some(Ended) = shared.clock.timeout(left, member.live()).await {
