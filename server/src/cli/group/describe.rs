@@ -1,25 +1,12 @@
 //! `partita group describe`: a group's state, its coordinator, and its members with their partitions.
 
-use clap::Args;
 use loadgen::client::{GroupDescription, MemberDescription, TopicPartition};
 use serde::Serialize;
 
-use super::NameArgs;
+use super::OneGroupArgs;
 use super::scope::{by_topic, ranges};
 use crate::cli::CliError;
-use crate::cli::connect::ConnectArgs;
 use crate::cli::output::{Format, Table, or_dash, write_all, write_json};
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct DescribeArgs {
-    #[command(flatten)]
-    group: NameArgs,
-    /// How to list
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    #[command(flatten)]
-    connect: ConnectArgs,
-}
 
 #[derive(Debug, Serialize)]
 struct Description {
@@ -107,7 +94,7 @@ impl From<GroupDescription> for Description {
     }
 }
 
-pub(super) fn run(args: &DescribeArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &OneGroupArgs) -> Result<(), CliError> {
     let group = args.connect.connect()?.group(args.group.name())?;
     let description = Description::from(group);
     match args.format {

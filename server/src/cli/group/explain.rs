@@ -2,25 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
 use serde::Serialize;
 use wire::api::k15_describe_groups::GroupFinding;
 
-use super::NameArgs;
+use super::OneGroupArgs;
 use crate::cli::CliError;
-use crate::cli::connect::ConnectArgs;
 use crate::cli::output::{Format, write_all, write_json};
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ExplainArgs {
-    #[command(flatten)]
-    group: NameArgs,
-    /// How to list
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    #[command(flatten)]
-    connect: ConnectArgs,
-}
 
 #[derive(Debug, Serialize)]
 struct Explanation {
@@ -58,7 +45,7 @@ impl From<GroupFinding> for Finding {
     }
 }
 
-pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &OneGroupArgs) -> Result<(), CliError> {
     let group = args.group.name();
     let findings = args.connect.connect()?.explain_group(group)?;
     let findings = findings.ok_or_else(|| CliError::NotExplained { group: group.to_owned() })?;

@@ -6,25 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Args;
 use loadgen::client::{Client, GroupDescription, MemberDescription, OffsetSpec, TopicPartition};
 use serde::Serialize;
 
-use super::{NameArgs, member_label};
+use super::{OneGroupArgs, member_label};
 use crate::cli::CliError;
-use crate::cli::connect::ConnectArgs;
 use crate::cli::output::{Format, Table, or_dash, write_all, write_json};
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct LagArgs {
-    #[command(flatten)]
-    group: NameArgs,
-    /// How to list
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    #[command(flatten)]
-    connect: ConnectArgs,
-}
 
 #[derive(Debug, Serialize)]
 struct Lag {
@@ -71,7 +58,7 @@ impl From<&MemberDescription> for Holder {
     }
 }
 
-pub(super) fn run(args: &LagArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &OneGroupArgs) -> Result<(), CliError> {
     let mut client = args.connect.connect()?;
     let group = client.group(args.group.name())?;
     let lag = measure(&mut client, &group)?;

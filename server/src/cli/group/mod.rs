@@ -15,19 +15,21 @@ use loadgen::client::{Client, ClientError, GroupDescription, MemberDescription};
 use wire::ErrorCode;
 
 use super::CliError;
+use super::connect::ConnectArgs;
+use super::output::Format;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GroupCommand {
     /// List the groups
     List(list::ListArgs),
     /// Show a group's state, its coordinator, and its members with their partitions
-    Describe(describe::DescribeArgs),
+    Describe(OneGroupArgs),
     /// Say why a group does or does not move: whom it waits for, who is silent, what was refused, what to do
     ///
     /// Asks the group's coordinator; only Partita explains.
-    Explain(explain::ExplainArgs),
+    Explain(OneGroupArgs),
     /// Show how far a group is behind: each partition's committed offset, its end, and who holds it
-    Lag(lag::LagArgs),
+    Lag(OneGroupArgs),
     /// Set a group's committed offsets: a dry run, unless --execute is given
     ///
     /// Works while no member is active: members go on from where they are, and overwrite what was set.
@@ -63,6 +65,18 @@ impl NameArgs {
     fn name(&self) -> &str {
         self.name.as_deref().or(self.group.as_deref()).unwrap_or_default()
     }
+}
+
+/// What the verbs take that show one group.
+#[derive(Debug, Args)]
+pub(super) struct OneGroupArgs {
+    #[command(flatten)]
+    group: NameArgs,
+    /// How to list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    connect: ConnectArgs,
 }
 
 /// A group's description; `None` when there is no such group.
