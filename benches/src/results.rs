@@ -104,6 +104,17 @@ impl Surroundings {
     }
 }
 
+/// Keeps a comparison's report, and makes the index anew.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn keep_report(results: &Path, id: &str, report: &str) -> io::Result<()> {
+    fs::write(results.join(INDEX), index(results)?)?;
+    let reports = results.join("reports");
+    fs::create_dir_all(&reports)?;
+    fs::write(reports.join(format!("{id}.txt")), report)
+}
+
 /// The folder of a run.
 pub fn folder<M>(results: &Path, machine: &str, result: &RunResult<M>) -> PathBuf {
     let date = result.started.get(..8).unwrap_or(&result.started);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::server::without_folder;
 use crate::procfs::{self, Machine};
 
 /// A busy share of all processors that counts as idle.
@@ -19,7 +20,7 @@ const IDLE_SHARE: f64 = 0.05;
 pub struct Environment {
     /// Short name for the folder.
     pub machine: String,
-    /// The command that made the runs.
+    /// The command that made the runs, without the folders of its machine.
     pub command: Vec<String>,
 }
 
@@ -33,6 +34,7 @@ impl Environment {
             Some(name) => name,
             None => format!("{}cpu-{}", procfs::processors(), slug(&line_of("/proc/cpuinfo", "model name")?)),
         };
+        let command = command.iter().map(|word| without_folder(word)).collect();
         Ok(Self { machine, command })
     }
 

@@ -23,6 +23,9 @@ use crate::driver::{self, DriveError, Load, Outcome};
 use crate::measurement::Measurement;
 use crate::results::{self, Comparison, RunResult, SCHEMA, Surroundings};
 
+/// A JVM's first half minute costs twice the CPU.
+pub(crate) const JVM_WARM_UP: Duration = Duration::from_secs(20);
+
 /// What holds for every comparison of one call.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -70,8 +73,6 @@ pub fn run(
     let id = format!("{}-{}", now(), trial.name);
     let mut random = SmallRng::seed_from_u64(settings.seed);
     for side in trial.sides().into_iter().filter(|side| side.system == System::Kafka) {
-        // A JVM's first half minute costs twice the CPU.
-        const JVM_WARM_UP: Duration = Duration::from_secs(20);
         let warming = Settings { window: JVM_WARM_UP, ..settings.clone() };
         round(&warming, servers, side)?;
     }
@@ -83,11 +84,7 @@ pub fn run(
             measure(settings, servers, environment, trial, side, comparison)?;
         }
     }
-    std::fs::write(settings.results.join(results::INDEX), results::index(&settings.results)?)?;
-    let report = by_id(&settings.results, &id)?;
-    let reports = settings.results.join("reports");
-    std::fs::create_dir_all(&reports)?;
-    std::fs::write(reports.join(format!("{id}.txt")), &report)?;
+    results::keep_report(&settings.results, &id, &by_id(&settings.results, &id)?)?;
     Ok(id)
 }
 

@@ -2,6 +2,7 @@
 //! started is woken for its runs and stopped (SIGSTOP) during the others', because an idle JVM is not idle.
 
 use std::io;
+use std::iter;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -140,7 +141,9 @@ impl Servers {
         let text = format!("{command:?}");
         let failed = |error| ServerError::Start { command: text.clone(), error };
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(failed)?;
-        let mut started = Started { child, address, command: text.clone(), _data: data };
+        let words = iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<String> = words.map(|word| without_folder(&word.to_string_lossy())).collect();
+        let mut started = Started { child, address, command: words.join(" "), _data: data };
         started.wait_until_listening().map_err(failed)?;
         Ok(Server::Started(started))
     }
@@ -206,14 +209,18 @@ impl Server {
     }
 }
 
-/// A command line of words that end in zero bytes, as one to read: of absolute paths only the last component, because where a
-/// machine has its files is no part of how a broker was set up.
+/// A command line of words that end in zero bytes, as one to read.
 fn without_folders(words: &str) -> String {
-    let shorten = |word: &str| match word.split_once('=') {
+    words.split_terminator('\0').map(without_folder).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of a command line: of an absolute path only the last component, because where a machine has its files is no part of
+/// how something was set up.
+pub(crate) fn without_folder(word: &str) -> String {
+    match word.split_once('=') {
         Some((name, value)) => format!("{name}={}", last_component(value)),
         None => last_component(word).to_owned(),
-    };
-    words.split_terminator('\0').map(shorten).collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn last_component(text: &str) -> &str {

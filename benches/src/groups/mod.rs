@@ -29,7 +29,7 @@ pub use self::report::by_id;
 use crate::admin::{self, AdminError, Resource};
 use crate::compare::catalog::System;
 use crate::compare::server::Server;
-use crate::compare::{Environment, ServerError, Servers, Settings, machine, now};
+use crate::compare::{Environment, JVM_WARM_UP, ServerError, Servers, Settings, machine, now};
 use crate::results::{self, Comparison, Durability, GROUP_SCHEMA, RunResult, Surroundings};
 
 /// Why a run has no result.
@@ -74,8 +74,6 @@ fn verdict(code: i16) -> ErrorCode {
 
 /// The topic of offsets.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
-/// A JVM's first half minute costs twice the CPU.
-const JVM_WARM_UP: Duration = Duration::from_secs(20);
 
 /// Loads a peer once without measuring, so that its compiler is done with what follows.
 ///
@@ -108,10 +106,7 @@ pub fn run(
             measure(settings, servers, environment, trial, system, durability, comparison, random.random())?;
         }
     }
-    std::fs::write(settings.results.join(results::INDEX), results::index(&settings.results)?)?;
-    let reports = settings.results.join("reports");
-    std::fs::create_dir_all(&reports)?;
-    std::fs::write(reports.join(format!("{id}.txt")), by_id(&settings.results, &id)?)?;
+    results::keep_report(&settings.results, &id, &by_id(&settings.results, &id)?)?;
     Ok(id)
 }
 
