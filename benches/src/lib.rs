@@ -13,7 +13,6 @@ pub mod floor;
 pub mod groups;
 pub mod measurement;
 pub mod memory;
-pub mod procfs;
 pub mod produce;
 pub mod results;
 pub mod statistics;

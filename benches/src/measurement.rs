@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::{Load, Outcome};
-use crate::procfs;
+use loadgen::resources::procfs;
 
 /// What was asked of the broker and what it gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]

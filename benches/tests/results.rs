@@ -10,9 +10,9 @@ use std::time::Duration;
 use benches::driver::{Load, Outcome};
 use benches::groups::{GroupLoad, GroupMeasurement, GroupResources, NamedLatency};
 use benches::measurement::{Latency, Measurement, Validity};
-use benches::procfs::{Machine, Process};
 use benches::results::{self, Comparison, Durability, GROUP_SCHEMA, INDEX, RunResult, SCHEMA, Surroundings};
 use hdrhistogram::Histogram;
+use loadgen::resources::procfs::{Machine, Process};
 use serde_json::Value;
 
 fn folder() -> PathBuf {

@@ -6,3 +6,4 @@
 pub mod client;
 pub mod measure;
 pub mod payload;
+pub mod resources;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use benches::compare::{self, Environment, Peer, Servers, Settings, catalog};
 use benches::results;
 use clap::{Args, Parser, Subcommand};
+use loadgen::resources::affinity::CpuList;
 
 /// Compares brokers in pairs: one core for the broker, another for the driver, order randomised, each run on an idle machine.
 #[derive(Parser)]
@@ -142,7 +143,7 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
         partita_settings: run.partita_settings,
     };
     eprintln!("seed {}", settings.seed);
-    compare::pin_this_thread(run.client_cpu)?;
+    CpuList::new(vec![run.client_cpu]).ok_or("--client-cpu: no such processor")?.pin_this_thread()?;
     if servers.kafka.is_some() {
         compare::warm_page_cache(&servers.data, run.page_cache_mib << 20)?;
     }

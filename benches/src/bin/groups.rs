@@ -8,6 +8,7 @@ use std::time::Duration;
 use benches::compare::{self, Environment, Peer, Servers, Settings};
 use benches::groups::{self, Scale};
 use clap::{Args, Parser, Subcommand};
+use loadgen::resources::affinity::CpuList;
 
 /// Compares what groups cost and how fast they recover, in pairs: one core for the broker, another for the members.
 #[derive(Parser)]
@@ -144,7 +145,7 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
         partita_settings: run.partita_settings,
     };
     eprintln!("seed {}", settings.seed);
-    compare::pin_this_thread(run.client_cpu)?;
+    CpuList::new(vec![run.client_cpu]).ok_or("--client-cpu: no such processor")?.pin_this_thread()?;
     let _asleep = servers.quiet_peer()?;
     if !run.cold {
         groups::warm_up(&settings, &servers)?;

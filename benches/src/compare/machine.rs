@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::server::without_folder;
-use crate::procfs::{self, Machine};
+use loadgen::resources::environment::{slug, without_folder};
+use loadgen::resources::procfs::{self, Machine};
 
 /// A busy share of all processors that counts as idle.
 const IDLE_SHARE: f64 = 0.05;
@@ -63,12 +63,6 @@ fn line_of(path: &str, name: &str) -> io::Result<String> {
     Ok(line.map_or(String::new(), |(_, value)| value.trim().to_owned()))
 }
 
-/// Letters and digits, everything else a single hyphen.
-fn slug(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
-}
-
 /// Waits for a second in which the machine was idle; after `within`, gives up and tells how busy it was.
 pub(crate) fn wait_until_idle(within: Duration) -> io::Result<Option<f64>> {
     const SAMPLE: Duration = Duration::from_secs(1);
@@ -85,23 +79,6 @@ pub(crate) fn wait_until_idle(within: Duration) -> io::Result<Option<f64>> {
             return Ok(Some(share));
         }
     }
-}
-
-/// Lets the calling thread, and what it starts, run on one processor only.
-///
-/// # Errors
-/// When there is no such processor.
-pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
-    // SAFETY: a set is an array of words, for which zeroes are the empty set.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    if cpu >= libc::CPU_SETSIZE as usize {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
-    }
-    // SAFETY: `cpu` lies within the set.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: the pointer and the size describe `set`; 0 is the calling thread.
-    let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Writes and deletes files of `bytes` in `folder`, so that a broker that relies on the page cache does not pay for the
@@ -128,14 +105,4 @@ pub fn revision() -> String {
     // Keeping a result changes the index: that is no other source.
     let changes = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)results"]);
     if changes.is_empty() { commit } else { format!("{commit}-dirty") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_processor_makes_a_folder_name() {
-        assert_eq!(slug("Intel(R) Xeon(R) @ 2.20GHz"), "intel-r-xeon-r-2-20ghz");
-    }
 }

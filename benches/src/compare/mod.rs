@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use self::catalog::{Side, System, Trial};
-pub use self::machine::{Environment, pin_this_thread, revision, warm_page_cache};
+pub use self::machine::{Environment, revision, warm_page_cache};
 pub use self::report::{by_id, print as print_report};
 pub use self::server::{Peer, ServerError, Servers};
 use crate::admin::{self, AdminError};

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use loadgen::resources::environment::without_folder;
 use tempfile::TempDir;
 
 use super::catalog::System;
@@ -212,22 +213,6 @@ impl Server {
 /// A command line of words that end in zero bytes, as one to read.
 fn without_folders(words: &str) -> String {
     words.split_terminator('\0').map(without_folder).collect::<Vec<_>>().join(" ")
-}
-
-/// A word of a command line: of an absolute path only the last component, because where a machine has its files is no part of
-/// how something was set up.
-pub(crate) fn without_folder(word: &str) -> String {
-    match word.split_once('=') {
-        Some((name, value)) => format!("{name}={}", last_component(value)),
-        None => last_component(word).to_owned(),
-    }
-}
-
-fn last_component(text: &str) -> &str {
-    match text.strip_prefix('/') {
-        Some(path) => path.rsplit('/').next().unwrap_or(path),
-        None => text,
-    }
 }
 
 impl Started {

@@ -19,7 +19,7 @@ use hdrhistogram::Histogram;
 use self::client::{Client, Sink};
 pub(crate) use self::poll::Poll;
 use crate::batch;
-use crate::procfs::{self, Machine, Process};
+use loadgen::resources::procfs::{self, Machine, Process};
 
 /// Largest latency that a histogram holds; above, it is counted as this.
 pub(crate) const LATENCY_MAX: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::GroupsError;
 use crate::driver::{Counters, LATENCY_MAX};
 use crate::measurement::{Latency, Validity, judge_machine};
-use crate::procfs;
+use loadgen::resources::procfs;
 
 /// Figures of one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]

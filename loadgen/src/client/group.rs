@@ -317,6 +317,6 @@ mod tests {
     fn a_topics_partitions_are_dealt_in_runs() {
         assert_eq!(ranges(&[0, 1, 2, 3, 4], 2), [&[0, 1, 2][..], &[3, 4]]);
         assert_eq!(ranges(&[0, 1], 3), [&[0][..], &[1], &[]]);
-        assert_eq!(ranges(&[], 2), [&[][..], &[]]);
+        assert_eq!(ranges(&[], 2), [&[0i32; 0][..], &[]]);
     }
 }

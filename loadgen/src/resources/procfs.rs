@@ -1,5 +1,6 @@
 //! What the kernel counts for one process and for the machine, read before and after a measured window.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::Sub;
@@ -94,6 +95,8 @@ pub struct Machine {
     pub flushes: u64,
     /// Bytes that the disks wrote.
     pub disk_written_bytes: u64,
+    /// Time in which a disk had a request, summed over the disks.
+    pub disk_busy: Duration,
 }
 
 impl Machine {
@@ -109,9 +112,8 @@ impl Machine {
             return Err(malformed("/proc/stat"));
         };
         let time = |ticks| Duration::from_nanos(ticks * nanos_per_tick());
-        let (flushes, disk_written_bytes) = disks()?;
         let busy = time(user + nice + system + irq + softirq);
-        Ok(Self { busy, steal: time(steal), flushes, disk_written_bytes })
+        Ok(Self { busy, steal: time(steal), ..disks(&fs::read_to_string("/proc/diskstats")?) })
     }
 }
 
@@ -124,23 +126,57 @@ impl Sub for Machine {
             steal: self.steal.saturating_sub(earlier.steal),
             flushes: self.flushes - earlier.flushes,
             disk_written_bytes: self.disk_written_bytes - earlier.disk_written_bytes,
+            disk_busy: self.disk_busy.saturating_sub(earlier.disk_busy),
         }
     }
 }
 
-/// Flushes and written bytes of all whole disks.
-fn disks() -> io::Result<(u64, u64)> {
+/// What all whole disks did; see the kernel's Documentation/admin-guide/iostats.rst for the fields.
+fn disks(diskstats: &str) -> Machine {
     const SECTOR_BYTES: u64 = 512;
-    let mut sum = (0, 0);
-    for line in fs::read_to_string("/proc/diskstats")?.lines() {
+    let mut sum = Machine::default();
+    for line in diskstats.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
         let whole = fields.get(2).is_some_and(|name| fs::exists(format!("/sys/block/{name}")).unwrap_or(false));
         if whole {
-            sum = (sum.0 + number(18), sum.1 + number(9) * SECTOR_BYTES);
+            sum.flushes += number(18);
+            sum.disk_written_bytes += number(9) * SECTOR_BYTES;
+            sum.disk_busy += Duration::from_millis(number(12));
         }
     }
-    Ok(sum)
+    sum
+}
+
+/// CPU time of each of the kernel's own threads by its id: who writes dirty pages back, completes flushes, handles interrupts.
+///
+/// # Errors
+/// When `/proc` is not readable.
+pub fn kernel_threads() -> io::Result<BTreeMap<u32, Duration>> {
+    let mut times = BTreeMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
+        // A thread that has just ended is none.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        if let Some(ticks) = ticks_of(&stat).filter(|_| is_kernel_thread(&stat)) {
+            times.insert(pid, Duration::from_nanos(ticks * nanos_per_tick()));
+        }
+    }
+    Ok(times)
+}
+
+/// The kernel's `PF_KTHREAD` in the seventh field behind the name.
+fn is_kernel_thread(stat: &str) -> bool {
+    const PF_KTHREAD: u64 = 0x0020_0000;
+    let flags = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
+/// For how long some task had to wait for `resource` (`cpu`, `io`, `memory`) since the start; none where the kernel does not tell.
+pub fn pressure(resource: &str) -> Option<Duration> {
+    let text = fs::read_to_string(format!("/proc/pressure/{resource}")).ok()?;
+    let total = text.lines().find(|line| line.starts_with("some "))?.rsplit_once("total=")?.1;
+    Some(Duration::from_micros(total.trim().parse().ok()?))
 }
 
 /// The number behind `name` in lines of `name number`.
@@ -168,6 +204,13 @@ mod tests {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 1 0 1 1 1";
         assert_eq!(ticks_of(stat), Some(200));
         assert_eq!(ticks_of("7 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn kernel_threads_are_told_from_processes_by_their_flag() {
+        assert!(is_kernel_thread("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 1 0 0 20 0 1 0 1 0 0"));
+        assert!(!is_kernel_thread("1 (init) S 0 1 1 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 1 0 1 1 1"));
+        assert!(kernel_threads().is_ok_and(|threads| !threads.contains_key(&std::process::id())));
     }
 
     #[test]
