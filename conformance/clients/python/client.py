@@ -20,10 +20,12 @@ from kafka.structs import OffsetAndMetadata
 
 import admin as scenario
 from kafka_python_member import KafkaPythonMember
+from kafka_python_poll import poll
 from members import host
 
-PATIENCE_SECONDS = 60
-POLL_MS = 100
+PATIENCE_SECONDS = 120
+# Polls end in the middle of a join: without what kafka_python_poll.py does about it, no group is ever read.
+POLL_MS = 5
 
 
 def parse_bytes(field):
@@ -83,7 +85,7 @@ def read(consumer, count, out):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while count:
         assert time.monotonic() < deadline, f"{count} records missing"
-        for partition, records in consumer.poll(POLL_MS).items():
+        for partition, records in poll(consumer, POLL_MS).items():
             for record in records[:count]:
                 out.write(format_record(record))
                 done[partition] = OffsetAndMetadata(record.offset + 1, "", -1)
@@ -109,7 +111,7 @@ def group(bootstrap, topic, name, count, path, end):
     consumer.commit(done)
     if end == "die":
         # Reads on without committing: those records belong to the next member.
-        consumer.poll(POLL_MS)
+        poll(consumer, POLL_MS)
         os._exit(0)
     consumer.close()
 

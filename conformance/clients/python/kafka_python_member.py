@@ -7,10 +7,10 @@ from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.structs import OffsetAndMetadata
 
+from kafka_python_poll import poll
 from members import Member
 
-# A poll that ends while the member joins may leave it at that, polled as often as one likes (3.0.12, with Kafka too).
-POLL_MS = 3_000
+POLL_MS = 100
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor,
              "cooperative-sticky": CooperativeStickyAssignor}
 
@@ -40,7 +40,7 @@ class KafkaPythonMember(Member):
         self.consumer.subscribe(join.get("topics", ()), pattern=join.get("pattern"), listener=Listener(self))
 
     def poll(self):
-        batches = self.consumer.poll(POLL_MS)
+        batches = poll(self.consumer, POLL_MS)
         return [(record.topic, record.partition, record.offset, record.value) for records in batches.values() for record in records]
 
     def commit_sync(self, offsets, metadata):

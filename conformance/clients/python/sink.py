@@ -21,6 +21,8 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from kafka_python_poll import poll
+
 POLL_MS = 100
 BATCH_RECORDS = 500
 COMMIT_SECONDS = 0.3
@@ -129,7 +131,7 @@ def main():
         consumer.subscribe([topic], listener=sink)
         while not ending:
             try:
-                batch = consumer.poll(POLL_MS)
+                batch = poll(consumer, POLL_MS)
                 if batch:
                     say("read", sum(map(len, batch.values())))
                     sink.write(batch)
