@@ -7,3 +7,6 @@ pub mod client;
 pub mod measure;
 pub mod payload;
 pub mod resources;
+pub mod result;
+pub mod run;
+pub mod scenario;
