@@ -6,6 +6,7 @@
 pub mod client;
 pub mod measure;
 pub mod payload;
+pub mod report;
 pub mod resources;
 pub mod result;
 pub mod run;
