@@ -11,3 +11,4 @@ pub mod resources;
 pub mod result;
 pub mod run;
 pub mod scenario;
+pub mod systems;
