@@ -1,3 +1,5 @@
+//! Which time is whose, on made counters and on those of this process.
+
 use super::*;
 
 fn counters(at: Instant, cpu_ms: u64, kernel: &[(u32, u64)]) -> Counters {

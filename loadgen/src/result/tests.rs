@@ -1,3 +1,5 @@
+//! What is written of runs follows the schema and reads back; what is no result is refused.
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};

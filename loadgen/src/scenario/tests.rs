@@ -1,3 +1,5 @@
+//! Scenarios that are possible read back from their own text; those that are not are refused by the key.
+
 use toml::{Table, Value};
 
 use super::*;
@@ -19,7 +21,7 @@ fn every_scenario_of_the_catalog_is_possible_and_reads_back_from_its_own_toml() 
         for scenario in &sweep.scenarios {
             let text = scenario.to_toml();
             let again = Sweep::parse(id, &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-            assert_eq!(again.scenarios, [scenario.clone()]);
+            assert_eq!(again.scenarios, std::slice::from_ref(scenario));
         }
     }
 }

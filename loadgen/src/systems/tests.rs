@@ -1,3 +1,5 @@
+//! Processes that start, do not start, are frozen and are gone, and what is said of them.
+
 use std::fs;
 use std::process::Command;
 
