@@ -15,5 +15,4 @@ pub mod measurement;
 pub mod memory;
 pub mod produce;
 pub mod results;
-pub mod statistics;
 pub mod varint;

@@ -4,6 +4,7 @@
 //! is late is sent late, never dropped.
 
 pub mod client;
+pub mod compare;
 pub mod measure;
 pub mod payload;
 pub mod report;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::measurement::Measurement;
 use crate::results::{self, RunResult};
-use crate::statistics::Ratio;
+use loadgen::compare::statistics::Ratio;
 
 /// How to read one figure off a run.
 type Metric = fn(&Measurement) -> Option<f64>;

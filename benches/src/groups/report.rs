@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::figures::GroupMeasurement;
 use crate::results::{self, GROUP_SCHEMA, RunResult};
-use crate::statistics::Ratio;
+use loadgen::compare::statistics::Ratio;
 
 type Run = RunResult<GroupMeasurement>;
 

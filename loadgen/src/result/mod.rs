@@ -291,6 +291,12 @@ pub struct Resources {
     pub written_per_payload_byte: Option<f64>,
     /// The device's flushes by thousand acknowledged records.
     pub flushes_per_1000_acks: Option<f64>,
+    /// The server's share of the processors that it may use.
+    pub server_core_share: Option<f64>,
+    /// CPU of the kernel's own threads in the window, in seconds: writing dirty pages back, completing flushes.
+    pub kernel_cpu_s: Option<f64>,
+    /// Share of the window in which a disk had something to do (above 1 with several disks).
+    pub disk_busy_share: Option<f64>,
     /// The client's CPU in the window, in seconds.
     pub client_cpu_s: Option<f64>,
     /// The busiest worker's share of its core.
@@ -299,7 +305,7 @@ pub struct Resources {
     pub client_cpu_s_per_million: Option<f64>,
     /// Share of the machine's time that the host took.
     pub steal_share: Option<f64>,
-    /// Share of the machine's time that neither server nor client used.
+    /// CPU time of neither server, client nor the kernel's own threads, as a share of one core.
     pub foreign_cpu_share: Option<f64>,
     /// How late a sleeping thread woke, p99.9, in µs.
     pub jitter_p999_us: Option<u64>,

@@ -34,6 +34,21 @@ impl Ratio {
     }
 }
 
+/// By how much two equal systems would have seemed to differ, as a factor of at least 1: the end of the 95 % interval around 1 that
+/// ratios of a system to itself make over `pairs` pairs. `None` with fewer than two such ratios, or when one is not a positive number.
+///
+/// Nothing within that factor is a difference. It is wider than the truth where the two runs of a ratio were not made one right after
+/// the other.
+pub fn spread(equal: &[f64], pairs: usize) -> Option<f64> {
+    if equal.len() < 2 || pairs == 0 || equal.iter().any(|ratio| !ratio.is_finite() || *ratio <= 0.0) {
+        return None;
+    }
+    // The mean is known to be 1, so no degree of freedom is spent on it.
+    let variance = equal.iter().map(|ratio| ratio.ln().powi(2)).sum::<f64>() / equal.len() as f64;
+    let half = T_95[equal.len().min(T_95.len()) - 1] * (variance / pairs as f64).sqrt();
+    Some(half.exp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +74,16 @@ mod tests {
         assert_eq!(Ratio::of(&[1.0]), None);
         assert_eq!(Ratio::of(&[1.0, 0.0]), None);
         assert_eq!(Ratio::of(&[1.0, f64::NAN]), None);
+    }
+
+    #[test]
+    fn the_spread_of_equal_runs_narrows_with_pairs_and_is_never_below_one() {
+        assert_eq!(spread(&[1.0; 4], 6), Some(1.0));
+        let wide = spread(&[0.9, 1.1, 1.05, 0.97], 2).unwrap();
+        let narrow = spread(&[0.9, 1.1, 1.05, 0.97], 8).unwrap();
+        assert!(1.0 < narrow && narrow < wide, "{narrow} {wide}");
+        assert!((wide.ln() - 2.0 * narrow.ln()).abs() < 1e-12, "four times the pairs, half the interval");
+        assert_eq!(spread(&[1.1], 6), None);
+        assert_eq!(spread(&[1.1, 0.0], 6), None);
     }
 }
