@@ -3,12 +3,12 @@
 //! End-to-end latency is told only with `--live`, because a record that was read long after it was written measures nothing;
 //! it compares the wall clocks of producer and consumer, which is why it means something on one host only.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use checkers::Deliveries;
 use clap::Args;
 use loadgen::client::{Client, ClientError, Consumer, OffsetSpec, TopicPartition};
-use loadgen::measure::{Deliveries, DeliverySummary, Latencies, LatencySummary};
+use loadgen::measure::{DeliverySummary, Latencies, LatencySummary};
 use loadgen::payload::Stamp;
 use serde::Serialize;
 
@@ -16,6 +16,8 @@ use super::{RunError, TargetArgs, wall_ns};
 
 /// How long a fetch waits for news, in ms.
 const MAX_WAIT_MS: i32 = 100;
+/// The only one of this process.
+const READER: u32 = 0;
 
 #[derive(Debug, Args)]
 pub(super) struct ConsumeArgs {
@@ -71,10 +73,12 @@ pub(super) fn run(args: &ConsumeArgs) -> Result<(), RunError> {
         let now_ns = wall_ns();
         let taken = consumer.poll(&mut client, |fetched| {
             let value = fetched.record.value.unwrap_or_default();
+            let partition = fetched.partition.partition;
             match Stamp::read(value).filter(|stamp| stamp.run == args.target.run) {
-                None => deliveries.foreign(),
+                None => deliveries.foreign(READER, partition, fetched.offset),
                 Some(stamp) => {
-                    deliveries.received(fetched.partition.partition, &stamp);
+                    let identity = (stamp.producer, stamp.sequence..stamp.sequence + 1);
+                    deliveries.received(READER, partition, fetched.offset, identity);
                     bytes += value.len() as u64;
                     if args.live {
                         let age = u64::try_from(wall_ns().max(now_ns) - stamp.intended_ns).unwrap_or(0);
@@ -90,7 +94,10 @@ pub(super) fn run(args: &ConsumeArgs) -> Result<(), RunError> {
         }
     }
     let seconds = last.duration_since(first.unwrap_or(begun)).as_secs_f64();
-    let summary = deliveries.summary(&args.expect.iter().copied().collect::<BTreeMap<_, _>>());
+    for &((producer, partition), count) in &args.expect {
+        deliveries.acknowledged(producer, partition, 0..count, None);
+    }
+    let summary = DeliverySummary::from(deliveries.verdict());
     let per_second = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
     let report = Report {
         run: args.target.run,

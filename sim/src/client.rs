@@ -15,13 +15,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wire::Uuid;
+use checkers::History;
+use checkers::history::{ProcessId, Value};
+use wire::{TopicPartitionId, Uuid};
 
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Reached};
 use crate::dice::Dice;
-use crate::history::{History, ProcessId, Value};
 use crate::trace::Trace;
 use group::Group;
 use link::Link;
@@ -66,7 +67,7 @@ pub struct Shared {
     /// Whom they talk to.
     pub broker: Rc<Broker>,
     /// What they saw.
-    pub history: RefCell<History>,
+    pub history: RefCell<History<TopicPartitionId>>,
     /// The topics, in the order of their creation.
     pub topics: RefCell<Vec<Topic>>,
     /// What broke the protocol's promises, beyond what the history shows.

@@ -2,11 +2,10 @@
 //! and faults.
 //!
 //! A seed decides everything ([`scenario`]), so that a seed replays a run, event for event ([`trace`]). What clients saw
-//! goes into a [`history::History`], which [`checkers`] judge; these two know nothing of the simulator. What can never run
+//! goes into a [`checkers::History`], which [`checkers`] judges. What can never run
 //! here is the kernel, glommio and a real device.
 
 pub mod broker;
-pub mod checkers;
 pub mod client;
 pub mod clock;
 pub mod coverage;
@@ -14,7 +13,6 @@ pub mod dice;
 pub mod disk;
 pub mod executor;
 pub mod faults;
-pub mod history;
 pub mod net;
 pub mod run;
 pub mod scenario;

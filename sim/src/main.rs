@@ -1,6 +1,8 @@
 //! `sim`: runs seeds, and says how to run a failing one again.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,6 +29,9 @@ struct Arguments {
     /// Prints every event, one a line, and the broker's own log.
     #[arg(long)]
     trace: bool,
+    /// Writes what clients saw into a file, as EDN for Jepsen's checker of Kafka histories.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    edn: Option<PathBuf>,
     /// Goes on after a failing seed.
     #[arg(long)]
     keep_going: bool,
@@ -86,7 +91,11 @@ fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode 
                 if arguments.seed.is_some() {
                     println!("seed {seed}: {} events, hash {:016x}", outcome.events, outcome.hash);
                 }
-                outcome.failures()
+                let mut failures = outcome.failures();
+                if let Some(path) = &arguments.edn {
+                    failures.extend(write_edn(&outcome, path).err());
+                }
+                failures
             }
             Err(_) => vec!["it panicked".to_owned()],
         };
@@ -99,6 +108,12 @@ fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode 
         }
     }
     summarize(&totals)
+}
+
+fn write_edn(outcome: &sim::Outcome, path: &Path) -> Result<(), String> {
+    let mut text = String::new();
+    checkers::edn::export(&outcome.history, &mut text).expect("a string takes everything");
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn report(seed: u64, failures: &[String]) {

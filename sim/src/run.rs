@@ -5,8 +5,10 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+use checkers::{History, Report};
+use wire::TopicPartitionId;
+
 use crate::broker::{Broker, Machine};
-use crate::checkers::{self, Report};
 use crate::client::group::{Group, Protocol};
 use crate::client::member::script;
 use crate::client::{Shared, TopicState, admin, committer, consumer, finale, producer, settle};
@@ -33,13 +35,15 @@ pub struct Outcome {
     /// How many events there were.
     pub events: u64,
     /// What the checkers say.
-    pub report: Report,
+    pub report: Report<TopicPartitionId>,
     /// Promises that were broken, beyond the history.
     pub violations: Vec<String>,
     /// Faults that took effect.
     pub effects: Effects,
     /// What groups went through.
     pub coverage: Coverage,
+    /// What clients saw, without topics that are gone.
+    pub history: History<TopicPartitionId>,
     /// Values that were acknowledged.
     pub acked: usize,
     /// Values that were there at the end.
@@ -87,7 +91,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
     shared.groups.take();
     let mut history = shared.history.take();
     for topic in shared.topics.borrow().iter().filter(|topic| topic.state != TopicState::Alive) {
-        history.forget_topic(topic.id);
+        history.forget(|key| key.topic == topic.id);
     }
     Outcome {
         seed,
@@ -99,6 +103,7 @@ pub fn run(seed: u64, show: bool) -> Outcome {
         coverage: shared.coverage.take(),
         acked: history.acked(),
         read: history.read_at_the_end(),
+        history,
     }
 }
 

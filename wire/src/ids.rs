@@ -85,6 +85,12 @@ impl TopicPartitionId {
     pub const CLUSTER_METADATA: TopicPartitionId = TopicPartitionId { topic: Uuid::METADATA_TOPIC, partition: 0 };
 }
 
+impl fmt::Display for TopicPartitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

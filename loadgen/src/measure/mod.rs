@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-pub use deliveries::{Deliveries, DeliverySummary};
+pub use deliveries::DeliverySummary;
 
 /// The largest latency that is told apart from larger ones.
 const LATENCY_MAX: Duration = Duration::from_secs(60);

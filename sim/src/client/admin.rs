@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use checkers::history::Event;
 use wire::api::k03_metadata::MetadataRequestTopic;
 use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfig};
 use wire::api::k20_delete_topics::DeleteTopicState;
@@ -16,7 +17,6 @@ use wire::{ErrorCode, TopicPartitionId, Uuid};
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, Topic, TopicState};
 use crate::coverage::Reached;
-use crate::history::Event;
 
 const CREATE_PARTITIONS_VERSION: i16 = 3;
 const CREATE_TOPICS_VERSION: i16 = 7;

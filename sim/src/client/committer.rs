@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use checkers::history::Event;
 use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
 use wire::api::{FindCoordinatorRequest, OffsetCommitRequest, OffsetFetchRequest};
@@ -10,7 +11,6 @@ use wire::{ErrorCode, TopicPartitionId};
 
 use super::link::{Link, Lost};
 use super::{RETRY, Shared};
-use crate::history::Event;
 
 const FIND_COORDINATOR_VERSION: i16 = 3;
 const OFFSET_COMMIT_VERSION: i16 = 8;

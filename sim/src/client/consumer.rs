@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use checkers::history::{Event, ProcessId};
 use wire::api::k01_fetch::{FetchPartition, FetchTopic, PartitionData};
 use wire::api::k02_list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use wire::api::{FetchRequest, ListOffsetsRequest};
@@ -11,7 +12,6 @@ use wire::{ErrorCode, TopicPartitionId};
 
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, records};
-use crate::history::{Event, ProcessId};
 
 /// By topic id, without sessions.
 pub(super) const FETCH_VERSION: i16 = 13;

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use checkers::history::FinalRead;
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::committer::{self, CommitterPlan};
 use super::consumer::{EARLIEST, FETCH_VERSION, LATEST, fetch_request, list_offset};
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, Topic, TopicState, admin, records, settle};
-use crate::history::FinalRead;
 
 /// Bytes asked for at a time.
 const FETCH_BYTES: i32 = 1 << 20;

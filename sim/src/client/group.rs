@@ -6,12 +6,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use checkers::history::ProcessId;
 use wire::TopicPartitionId;
 
 use super::link::Link;
 use super::member::assignor::Assignor;
 use super::member::script::MemberPlan;
-use crate::history::ProcessId;
 
 /// What a group is and does.
 #[derive(Clone, Debug)]

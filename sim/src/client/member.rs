@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use checkers::history::ProcessId;
+use checkers::history::groups::GroupAction;
 use wire::api::FindCoordinatorRequest;
 use wire::message::Api;
 use wire::{ErrorCode, TopicPartitionId, Uuid};
@@ -24,8 +26,6 @@ use super::group::{Group, Held, Protocol, Seat};
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, admin};
 use crate::coverage::Reached;
-use crate::history::ProcessId;
-use crate::history::groups::GroupAction;
 use assignor::Named;
 use script::Interruption;
 
@@ -226,11 +226,11 @@ impl Member {
         self.group.seats.borrow_mut().insert(self.process, seat);
     }
 
-    fn record(&self, action: GroupAction) {
+    fn record(&self, action: GroupAction<TopicPartitionId>) {
         self.record_of(self.process, action);
     }
 
-    fn record_of(&self, process: ProcessId, action: GroupAction) {
+    fn record_of(&self, process: ProcessId, action: GroupAction<TopicPartitionId>) {
         let at_ns = self.shared.clock.now_ns();
         self.shared.history.borrow_mut().group(self.group.plan.number).record(at_ns, process, action);
     }

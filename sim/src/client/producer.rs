@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use checkers::history::{Guarantee, ProcessId, Sent, Ticket};
 use wire::api::k00_produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
 use wire::api::{InitProducerIdRequest, ProduceRequest};
 use wire::batch::BatchOptions;
@@ -19,7 +20,6 @@ use wire::{ErrorCode, TopicPartitionId};
 
 use super::link::{Link, Lost};
 use super::{RETRY, Shared, records};
-use crate::history::{Guarantee, ProcessId, Sent, Ticket};
 
 const PRODUCE_VERSION: i16 = 13;
 const INIT_PRODUCER_ID_VERSION: i16 = 5;
@@ -58,7 +58,7 @@ struct Batch {
     bytes: Bytes,
     /// Its place among all batches of this producer.
     order: u64,
-    tickets: Vec<Ticket>,
+    tickets: Vec<Ticket<TopicPartitionId>>,
     invalid: bool,
 }
 
@@ -261,7 +261,8 @@ impl Producer {
                 Some(ErrorCode::UnknownTopicId) if self.shared.may_be_gone(key.topic) => {}
                 Some(ErrorCode::OutOfOrderSequenceNumber) if self.follows_another(&batch) => self.send_again(batch),
                 // Nobody knows whether it is in the log: the records that told of it are deleted.
-                Some(ErrorCode::OutOfOrderSequenceNumber) if self.shared.history.borrow_mut().deletes(key) => {}
+                Some(ErrorCode::OutOfOrderSequenceNumber)
+                    if self.shared.history.borrow_mut().partition(key).deletes() => {}
                 Some(error) if error.is_retriable() => self.send_again(batch),
                 _ => self.shared.violation(format!(
                     "{}: batch {} to {}-{} was refused with error {}",

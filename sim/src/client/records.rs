@@ -1,9 +1,8 @@
 //! Records whose value tells who they are: eight bytes of identity, then a filling that follows from it.
 
+use checkers::history::Value;
 use wire::batch::{BatchBuilder, BatchOptions, batches, records};
 use wire::codec::Records;
-
-use crate::history::Value;
 
 /// Bytes of a batch's records, opened, at most.
 const OPENED_BYTES_MAX: usize = 64 << 20;

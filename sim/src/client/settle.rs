@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use checkers::history::groups::GroupAction;
 use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
 use wire::api::{ConsumerGroupDescribeRequest, DescribeGroupsRequest, FindCoordinatorRequest, OffsetFetchRequest};
 use wire::{ErrorCode, TopicPartitionId};
@@ -13,7 +14,6 @@ use super::group::{Group, Protocol, Seat};
 use super::link::{Link, Lost};
 use super::member::assignor::{self, Named};
 use super::{RETRY, Shared, Topic, TopicState};
-use crate::history::groups::GroupAction;
 
 const CONSUMER_GROUP_DESCRIBE_VERSION: i16 = 1;
 const DESCRIBE_GROUPS_VERSION: i16 = 5;
@@ -92,7 +92,7 @@ async fn unsettled(shared: &Shared, group: &Group) -> Option<String> {
 }
 
 fn not_owned_once(
-    seats: &BTreeMap<crate::history::ProcessId, Seat>,
+    seats: &BTreeMap<checkers::history::ProcessId, Seat>,
     partitions: &BTreeMap<TopicPartitionId, Named>,
 ) -> Option<String> {
     if let Some(seat) = seats.values().find(|seat| !seat.is_settled) {
@@ -144,7 +144,7 @@ async fn describe_consumer_group(link: &mut Link, group: &Group) -> Result<Descr
 }
 
 fn disagreement(
-    seats: &BTreeMap<crate::history::ProcessId, Seat>,
+    seats: &BTreeMap<checkers::history::ProcessId, Seat>,
     partitions: &BTreeMap<TopicPartitionId, Named>,
     described: &Described,
 ) -> Option<String> {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use checkers::history::groups::GroupAction;
 use wire::ErrorCode;
 use wire::api::k11_join_group::JoinGroupRequestProtocol;
 use wire::api::k13_leave_group::MemberIdentity;
@@ -18,7 +19,6 @@ use super::{Member, Place, Trouble};
 use crate::client::RETRY;
 use crate::client::link::Lost;
 use crate::coverage::Reached;
-use crate::history::groups::GroupAction;
 
 const PROTOCOL_TYPE: &str = "consumer";
 /// From here on requests name the protocol that was selected.

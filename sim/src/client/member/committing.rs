@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use checkers::history::groups::GroupAction;
 use wire::api::OffsetCommitRequest;
 use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::{Member, Place, Trouble};
 use crate::coverage::Reached;
-use crate::history::groups::GroupAction;
 
 /// What is committed: the topic's name and the next offset to read, by partition.
 pub(super) type Offsets = BTreeMap<TopicPartitionId, (String, i64)>;

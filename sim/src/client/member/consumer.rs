@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use checkers::history::groups::GroupAction;
 use wire::api::k68_consumer_group_heartbeat::TopicPartitions;
 use wire::api::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use wire::{ErrorCode, TopicPartitionId};
@@ -12,7 +13,6 @@ use crate::client::RETRY;
 use crate::client::group::Protocol;
 use crate::client::link::Lost;
 use crate::coverage::Reached;
-use crate::history::groups::GroupAction;
 
 /// From here on members make their own ids.
 const OWN_ID_VERSION: i16 = 1;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use checkers::history::Event;
+use checkers::history::groups::GroupAction;
 use wire::api::k01_fetch::PartitionData;
 use wire::api::k09_offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics};
 use wire::api::{OffsetFetchRequest, OffsetFetchResponse};
@@ -13,8 +15,6 @@ use crate::client::consumer::{EARLIEST, FETCH_VERSION, fetch_request, list_offse
 use crate::client::group::Protocol;
 use crate::client::link::Lost;
 use crate::client::{RETRY, records};
-use crate::history::Event;
-use crate::history::groups::GroupAction;
 
 /// From here on a request names several groups, and who asks.
 const GROUPS_VERSION: i16 = 8;

@@ -1,15 +1,19 @@
-//! What clients saw, in the order in which they saw it: the input of [`crate::checkers`].
+//! What clients saw, in the order in which they saw it: the input of [`crate::check`].
 //!
-//! Free of anything simulated, so that whatever drives a broker can write one. Values are unique in a history. A send that
+//! Whatever drives a broker can write one: how it names partitions is the parameter `K`. Values are unique in a history. A send that
 //! was not answered is *unknown*: it may be in the log or not.
 
 pub mod groups;
 
 use std::collections::BTreeMap;
-
-use wire::TopicPartitionId;
+use std::fmt;
 
 use groups::GroupHistory;
+
+/// What names a partition.
+pub trait Key: Copy + Ord + fmt::Debug {}
+
+impl<K: Copy + Ord + fmt::Debug> Key for K {}
 
 /// A client whose operations have an order: a producer or a consumer. A producer that begins anew, after an error that it
 /// cannot get over, is another process.
@@ -111,69 +115,71 @@ pub struct PartitionHistory {
     pub last: Option<FinalRead>,
 }
 
+impl PartitionHistory {
+    /// Whether records may have been deleted. What told of their producers went with them: a batch that comes again after a
+    /// restart is not recognized then.
+    pub fn deletes(&self) -> bool {
+        self.has_retention || self.events.iter().any(|event| matches!(event, Event::DeleteRecords { .. }))
+    }
+}
+
 /// Names a send of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    key: TopicPartitionId,
+pub struct Ticket<K> {
+    key: K,
     index: usize,
 }
 
 /// All of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History<K> {
     /// By partition.
-    pub partitions: BTreeMap<TopicPartitionId, PartitionHistory>,
+    pub partitions: BTreeMap<K, PartitionHistory>,
     /// Groups with members, by number.
-    pub groups: BTreeMap<u32, GroupHistory>,
+    pub groups: BTreeMap<u32, GroupHistory<K>>,
 }
 
-impl History {
-    /// A history of nothing.
-    pub fn new() -> History {
-        History::default()
+impl<K> Default for History<K> {
+    fn default() -> History<K> {
+        History { partitions: BTreeMap::new(), groups: BTreeMap::new() }
     }
+}
 
+impl<K: Key> History<K> {
     /// One partition's part, made if need be.
-    pub fn partition(&mut self, key: TopicPartitionId) -> &mut PartitionHistory {
+    pub fn partition(&mut self, key: K) -> &mut PartitionHistory {
         self.partitions.entry(key).or_default()
     }
 
     /// One group's part, made if need be.
-    pub fn group(&mut self, number: u32) -> &mut GroupHistory {
+    pub fn group(&mut self, number: u32) -> &mut GroupHistory<K> {
         self.groups.entry(number).or_default()
     }
 
     /// Adds an event.
-    pub fn record(&mut self, key: TopicPartitionId, event: Event) {
+    pub fn record(&mut self, key: K, event: Event) {
         self.partition(key).events.push(event);
     }
 
     /// Adds a send whose end is not known yet; returns its name for [`History::settle`].
-    pub fn send(&mut self, key: TopicPartitionId, process: ProcessId, value: Value, guarantee: Guarantee) -> Ticket {
+    pub fn send(&mut self, key: K, process: ProcessId, value: Value, guarantee: Guarantee) -> Ticket<K> {
         let events = &mut self.partition(key).events;
         events.push(Event::Send { process, value, guarantee, outcome: Sent::Unknown });
         Ticket { key, index: events.len() - 1 }
     }
 
     /// A send has ended.
-    pub fn settle(&mut self, ticket: Ticket, ended: Sent) {
+    pub fn settle(&mut self, ticket: Ticket<K>, ended: Sent) {
         match self.partition(ticket.key).events.get_mut(ticket.index) {
             Some(Event::Send { outcome, .. }) => *outcome = ended,
             other => panic!("{ticket:?} names no send, but {other:?}"),
         }
     }
 
-    /// Whether records of a partition may have been deleted. What told of its producers went with them: a batch that comes
-    /// again after a restart is not recognized then.
-    pub fn deletes(&mut self, key: TopicPartitionId) -> bool {
-        let partition = self.partition(key);
-        partition.has_retention || partition.events.iter().any(|event| matches!(event, Event::DeleteRecords { .. }))
-    }
-
-    /// Takes out the partitions of a topic that was deleted: its records are nobody's any more.
-    pub fn forget_topic(&mut self, topic: wire::Uuid) {
-        self.partitions.retain(|key, _| key.topic != topic);
-        self.groups.values_mut().for_each(|group| group.forget_topic(topic));
+    /// Takes out partitions that were deleted: their records are nobody's any more.
+    pub fn forget(&mut self, is_forgotten: impl Fn(&K) -> bool) {
+        self.partitions.retain(|key, _| !is_forgotten(key));
+        self.groups.values_mut().for_each(|group| group.forget(&is_forgotten));
     }
 
     /// Values that were acknowledged.

@@ -1,10 +1,9 @@
 //! Every anomaly is found in a history that shows it, and in none that does not.
 
-use wire::Uuid;
-
 use super::*;
+use crate::History;
 
-const KEY: TopicPartitionId = TopicPartitionId { topic: Uuid::from_u128(9), partition: 0 };
+const KEY: u32 = 0;
 const PRODUCER: ProcessId = ProcessId(1);
 const CONSUMER: ProcessId = ProcessId(2);
 
@@ -30,9 +29,9 @@ fn last(log_start: i64, seen: &[(i64, u64)]) -> Option<FinalRead> {
 }
 
 fn judge(events: Vec<Event>, last: Option<FinalRead>) -> Vec<AnomalyKind> {
-    let mut history = History::new();
+    let mut history = History::default();
     *history.partition(KEY) = PartitionHistory { events, has_retention: false, last };
-    check(&history).anomalies.into_iter().map(|anomaly| anomaly.kind).collect()
+    crate::check(&history).anomalies.into_iter().map(|anomaly| anomaly.kind).collect()
 }
 
 #[test]
@@ -61,6 +60,8 @@ fn one_offset_with_two_values_is_inconsistent() {
     assert_eq!(judge(read_twice, last(0, &[(0, 11)])), [kind]);
     let acked = vec![send(10, Sent::Acked(0)), send(11, Sent::Unknown)];
     assert!(judge(acked, last(0, &[(0, 11)])).contains(&kind));
+    let both = vec![send(11, Sent::Acked(0)), send(10, Sent::Acked(0))];
+    assert_eq!(judge(both, None), [kind], "nobody has read it");
 }
 
 #[test]
@@ -68,10 +69,10 @@ fn a_second_offset_is_a_duplicate_of_idempotent_producers_and_counted_of_others(
     let end = last(0, &[(0, 10), (1, 10)]);
     let kind = AnomalyKind::Duplicate { value: Value(10), offsets: (0, 1) };
     assert_eq!(judge(vec![send(10, Sent::Acked(0))], end.clone()), [kind]);
-    let mut history = History::new();
+    let mut history = History::default();
     *history.partition(KEY) =
         PartitionHistory { events: vec![plain(10, Sent::Acked(1))], has_retention: false, last: end };
-    assert_eq!(check(&history), Report { allowed_duplicates: 1, ..Report::default() });
+    assert_eq!(crate::check(&history), Report { allowed_duplicates: 1, ..Report::default() });
 }
 
 #[test]
@@ -121,6 +122,7 @@ fn an_idempotent_producers_sends_do_not_go_back() {
     let end = last(0, &[(0, 11), (1, 10)]);
     let back = AnomalyKind::NonMonotonicSend { process: PRODUCER, from: 1, to: 0 };
     assert_eq!(judge(vec![send(10, Sent::Acked(1)), send(11, Sent::Acked(0))], end.clone()), [back]);
+    assert_eq!(judge(vec![send(10, Sent::Unknown), send(11, Sent::Unknown)], end.clone()), [back], "nobody was told");
     assert_eq!(judge(vec![plain(10, Sent::Acked(1)), plain(11, Sent::Acked(0))], end), []);
 }
 

@@ -1,18 +1,17 @@
 //! Every anomaly is found in a history that shows it, and in none that does not. Times are in ns; a lease lasts for 100.
 
-use wire::Uuid;
-
 use super::*;
 
-const KEY: TopicPartitionId = TopicPartitionId { topic: Uuid::from_u128(9), partition: 0 };
-const OTHER: TopicPartitionId = TopicPartitionId { topic: Uuid::from_u128(9), partition: 1 };
+const KEY: u32 = 0;
+const OTHER: u32 = 1;
 const A: ProcessId = ProcessId(1);
 const B: ProcessId = ProcessId(2);
 const LEASE_NS: u64 = 100;
 
-type Step = (u64, ProcessId, GroupAction);
+type Step = (u64, ProcessId, GroupAction<u32>);
+type GroupAnomalyKind = super::GroupAnomalyKind<u32>;
 
-fn granted(at_ns: u64, member: ProcessId, epoch: i32, partitions: &[TopicPartitionId]) -> Step {
+fn granted(at_ns: u64, member: ProcessId, epoch: i32, partitions: &[u32]) -> Step {
     let partitions = partitions.to_vec();
     (at_ns, member, GroupAction::Granted { epoch, partitions, asked_ns: at_ns - 1, lease_ns: at_ns - 1 + LEASE_NS })
 }

@@ -1,4 +1,4 @@
-//! What the members of one group saw, in the order in which they saw it: the input of [`crate::checkers::groups`].
+//! What the members of one group saw, in the order in which they saw it: the input of [`crate::groups`].
 //!
 //! A member is a process for as long as the coordinator knows it by one member id. What it holds is a *claim*: given by the
 //! coordinator's word, given up by its own. The coordinator may give a partition to somebody else only after the member has
@@ -8,39 +8,43 @@
 
 use std::collections::BTreeSet;
 
-use wire::TopicPartitionId;
-
-use super::ProcessId;
+use super::{Key, ProcessId};
 
 /// One group's part of a history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GroupHistory {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupHistory<K> {
     /// Whether a generation is the whole group's (classic), so that a newer one fences every member of an older one.
     pub has_generations: bool,
     /// In the order of their happening.
-    pub events: Vec<GroupEvent>,
+    pub events: Vec<GroupEvent<K>>,
+}
+
+impl<K> Default for GroupHistory<K> {
+    fn default() -> GroupHistory<K> {
+        GroupHistory { has_generations: false, events: Vec::new() }
+    }
 }
 
 /// Something that a member did or was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupEvent {
+pub struct GroupEvent<K> {
     /// When, in ns since the history's beginning.
     pub at_ns: u64,
     /// Who.
     pub member: ProcessId,
     /// What.
-    pub action: GroupAction,
+    pub action: GroupAction<K>,
 }
 
 /// What was done or told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupAction {
+pub enum GroupAction<K> {
     /// The coordinator has given the member these partitions, beside those that it has not given up.
     Granted {
         /// Generation (classic) or member epoch (KIP-848).
         epoch: i32,
         /// What it may hold from now on.
-        partitions: Vec<TopicPartitionId>,
+        partitions: Vec<K>,
         /// When it sent the request that was answered so.
         asked_ns: u64,
         /// Until when its lease lasts.
@@ -59,7 +63,7 @@ pub enum GroupAction {
         lease_ns: u64,
     },
     /// The member has given partitions up: it neither reads nor commits them any more.
-    Released(Vec<TopicPartitionId>),
+    Released(Vec<K>),
     /// The member's claim is void by its own side's doing: it asks to leave, or its successor, with the same instance id,
     /// is about to join.
     Abandoned,
@@ -74,7 +78,7 @@ pub enum GroupAction {
         /// Names it, once in a group.
         id: u64,
         /// Where.
-        partition: TopicPartitionId,
+        partition: K,
         /// In which generation or member epoch.
         epoch: i32,
         /// The next offset to read.
@@ -90,7 +94,7 @@ pub enum GroupAction {
     /// The coordinator was asked for a committed offset and has answered.
     Fetched {
         /// Where.
-        partition: TopicPartitionId,
+        partition: K,
         /// When the question was sent.
         asked_ns: u64,
         /// The answer; −1 for none.
@@ -99,7 +103,7 @@ pub enum GroupAction {
     /// The member begins to read a partition, or goes on elsewhere because the log does not begin before that.
     Started {
         /// Where.
-        partition: TopicPartitionId,
+        partition: K,
         /// The next offset to read.
         position: i64,
         /// Whether that is where the log begins, so that nothing before is there to be read.
@@ -108,7 +112,7 @@ pub enum GroupAction {
     /// The member has processed records.
     Processed {
         /// Where.
-        partition: TopicPartitionId,
+        partition: K,
         /// The first one's offset.
         from: i64,
         /// The offset behind the last one.
@@ -116,18 +120,18 @@ pub enum GroupAction {
     },
 }
 
-impl GroupHistory {
+impl<K: Key> GroupHistory<K> {
     /// Adds an event.
-    pub fn record(&mut self, at_ns: u64, member: ProcessId, action: GroupAction) {
+    pub fn record(&mut self, at_ns: u64, member: ProcessId, action: GroupAction<K>) {
         self.events.push(GroupEvent { at_ns, member, action });
     }
 
-    /// Takes out the partitions of a topic that was deleted.
-    pub fn forget_topic(&mut self, topic: wire::Uuid) {
-        let is_other = |partition: &TopicPartitionId| partition.topic != topic;
+    /// Takes partitions out.
+    pub fn forget(&mut self, is_forgotten: impl Fn(&K) -> bool) {
+        let is_other = |partition: &K| !is_forgotten(partition);
         for event in &mut self.events {
             if let GroupAction::Granted { partitions, .. } | GroupAction::Released(partitions) = &mut event.action {
-                partitions.retain(is_other);
+                partitions.retain(|partition| is_other(partition));
             }
         }
         let mut forgotten = BTreeSet::new();

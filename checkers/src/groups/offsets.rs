@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use wire::TopicPartitionId;
-
 use super::GroupAnomalyKind;
-use crate::history::ProcessId;
+use crate::history::{Key, ProcessId};
 
 /// "Nothing is committed."
 const NO_OFFSET: i64 = -1;
@@ -67,7 +65,7 @@ impl Offsets {
     }
 
     /// A fetch was answered.
-    pub fn fetched(&self, partition: TopicPartitionId, asked_ns: u64, found: i64) -> Option<GroupAnomalyKind> {
+    pub fn fetched<K: Key>(&self, partition: K, asked_ns: u64, found: i64) -> Option<GroupAnomalyKind<K>> {
         let (newest, committed) = self.accepted;
         // An older epoch's commit took effect before the newer one's, or never will.
         let is_open = self.open.values().any(|&(_, epoch, offset)| offset == found && epoch >= newest);
@@ -87,7 +85,7 @@ impl Offsets {
     }
 
     /// Whether the group would leave records out when it goes on at an offset.
-    pub fn lost(&self, member: ProcessId, partition: TopicPartitionId, to: i64) -> Option<GroupAnomalyKind> {
+    pub fn lost<K: Key>(&self, member: ProcessId, partition: K, to: i64) -> Option<GroupAnomalyKind<K>> {
         let from = self.processed;
         (to > from).then_some(GroupAnomalyKind::LostRecords { member, partition, from, to })
     }

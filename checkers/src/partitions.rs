@@ -1,32 +1,27 @@
 //! What a history must not show, partition by partition, in linear passes over the order of offsets.
 //!
-//! The definitions come from Jepsen's Kafka workload and from what it found in other brokers. Free of anything simulated, as
-//! [`crate::history`] is. Gaps in offsets are anomalies here: nothing that makes them (transactions, compaction) is sent.
+//! Gaps in offsets are anomalies here: nothing that makes them (transactions, compaction) is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use wire::TopicPartitionId;
+use crate::Report;
+use crate::history::{Event, FinalRead, Guarantee, Key, PartitionHistory, ProcessId, Sent, Value};
 
-use crate::history::{Event, FinalRead, Guarantee, History, PartitionHistory, ProcessId, Sent, Value};
-
-pub mod groups;
 mod polls;
-
-use groups::GroupAnomaly;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anomaly {
+pub struct Anomaly<K> {
     /// Where.
-    pub partition: TopicPartitionId,
+    pub partition: K,
     /// What.
     pub kind: AnomalyKind,
 }
 
-impl fmt::Display for Anomaly {
+impl<K: Key + fmt::Display> fmt::Display for Anomaly<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}: {:?}", self.partition.topic, self.partition.partition, self.kind)
+        write!(f, "{}: {:?}", self.partition, self.kind)
     }
 }
 
@@ -64,40 +59,17 @@ pub enum AnomalyKind {
     CommitWentBack { group: u32, confirmed: i64, found: i64 },
 }
 
-/// What the checkers found, and what they merely counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Errors.
-    pub anomalies: Vec<Anomaly>,
-    /// Errors of groups.
-    pub group_anomalies: Vec<GroupAnomaly>,
-    /// Further offsets of values that were sent again, without idempotence, or whose first place was deleted since.
-    pub allowed_duplicates: usize,
-    /// Records that members processed again, because the first one's commit was not done or it did not know yet that it is
-    /// fenced.
-    pub allowed_repeats: u64,
-}
-
-/// Judges a history.
-pub fn check(history: &History) -> Report {
-    let mut report = Report::default();
-    for (&partition, events) in &history.partitions {
-        let mut checker = Checker { history: events, report: &mut report, partition, log: Log::of(events) };
-        checker.offsets();
-        checker.sends();
-        checker.send_order();
-        checker.end();
-        checker.commits();
-        for kind in polls::check(events, &checker.log.known) {
-            checker.found(kind);
-        }
+/// Judges one partition's part of a history.
+pub(crate) fn check<K: Key>(partition: K, history: &PartitionHistory, report: &mut Report<K>) {
+    let mut checker = Checker { history, report, partition, log: Log::of(history) };
+    checker.offsets();
+    checker.send_order();
+    checker.sends();
+    checker.end();
+    checker.commits();
+    for kind in polls::check(history, &checker.log.known) {
+        checker.found(kind);
     }
-    for (&group, events) in &history.groups {
-        let (found, repeated) = groups::check(events);
-        report.group_anomalies.extend(found.into_iter().map(|kind| GroupAnomaly { group, kind }));
-        report.allowed_repeats += repeated;
-    }
-    report
 }
 
 /// What is known about the order of a partition's values.
@@ -143,19 +115,19 @@ impl Log {
     }
 }
 
-struct Checker<'a> {
+struct Checker<'a, K> {
     history: &'a PartitionHistory,
-    report: &'a mut Report,
-    partition: TopicPartitionId,
+    report: &'a mut Report<K>,
+    partition: K,
     log: Log,
 }
 
-impl<'a> Checker<'a> {
+impl<'a, K: Key> Checker<'a, K> {
     fn found(&mut self, kind: AnomalyKind) {
         self.report.anomalies.push(Anomaly { partition: self.partition, kind });
     }
 
-    fn outcomes(&self) -> impl Iterator<Item = (ProcessId, Value, Guarantee, Sent)> + use<'a> {
+    fn outcomes(&self) -> impl Iterator<Item = (ProcessId, Value, Guarantee, Sent)> + use<'a, K> {
         self.history.events.iter().filter_map(|event| match *event {
             Event::Send { process, value, guarantee, outcome } => Some((process, value, guarantee, outcome)),
             _ => None,
@@ -167,12 +139,13 @@ impl<'a> Checker<'a> {
         for (offset, first, second) in std::mem::take(&mut self.log.conflicts) {
             self.found(AnomalyKind::InconsistentOffsets { offset, values: (first, second) });
         }
+        let mut acked: BTreeMap<i64, Value> = BTreeMap::new();
         for (_, value, _, outcome) in self.outcomes() {
-            if let Sent::Acked(offset) = outcome
-                && let Some(&(read, _)) = self.log.read.get(&offset)
-                && read != value
-            {
-                self.found(AnomalyKind::InconsistentOffsets { offset, values: (value, read) });
+            let Sent::Acked(offset) = outcome else { continue };
+            let other = acked.insert(offset, value);
+            let there = self.log.read.get(&offset).map(|&(read, _)| read).or(other);
+            if let Some(there) = there.filter(|there| *there != value) {
+                self.found(AnomalyKind::InconsistentOffsets { offset, values: (value, there) });
             }
         }
     }
@@ -203,12 +176,17 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What one idempotent producer sent later is further on, acknowledged or not.
     fn send_order(&mut self) {
         let mut newest: BTreeMap<ProcessId, i64> = BTreeMap::new();
-        for (process, _, guarantee, outcome) in self.outcomes() {
-            let (Guarantee::Once, Sent::Acked(to)) = (guarantee, outcome) else { continue };
+        for (process, value, guarantee, outcome) in self.outcomes() {
+            let place = match outcome {
+                Sent::Acked(offset) => Some(offset),
+                _ => self.log.places.get(&value).and_then(|places| places.first().copied()),
+            };
+            let (Guarantee::Once, Some(to)) = (guarantee, place) else { continue };
             let from = newest.insert(process, to).unwrap_or(-1);
-            if to <= from {
+            if to < from {
                 self.found(AnomalyKind::NonMonotonicSend { process, from, to });
             }
         }

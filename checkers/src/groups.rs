@@ -15,10 +15,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use wire::TopicPartitionId;
-
-use crate::history::ProcessId;
 use crate::history::groups::{GroupAction, GroupEvent, GroupHistory};
+use crate::history::{Key, ProcessId};
 
 mod offsets;
 
@@ -26,14 +24,14 @@ use offsets::Offsets;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupAnomaly {
+pub struct GroupAnomaly<K> {
     /// In which group, by number.
     pub group: u32,
     /// What.
-    pub kind: GroupAnomalyKind,
+    pub kind: GroupAnomalyKind<K>,
 }
 
-impl fmt::Display for GroupAnomaly {
+impl<K: Key> fmt::Display for GroupAnomaly<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "group {}: {:?}", self.group, self.kind)
     }
@@ -42,26 +40,26 @@ impl fmt::Display for GroupAnomaly {
 /// What must not be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are who, where, and in which epochs or at which offsets")]
-pub enum GroupAnomalyKind {
+pub enum GroupAnomalyKind<K> {
     /// A partition is granted while somebody else holds it.
-    TwoOwners { partition: TopicPartitionId, members: (ProcessId, ProcessId), epochs: (i32, i32) },
+    TwoOwners { partition: K, members: (ProcessId, ProcessId), epochs: (i32, i32) },
     /// A grant is older than what was known when it was asked for.
     EpochWentBack { member: ProcessId, known: i32, found: i32 },
     /// A commit of somebody who does not count any more was accepted.
-    FencedCommitAccepted { member: ProcessId, partition: TopicPartitionId, epoch: i32, offset: i64 },
+    FencedCommitAccepted { member: ProcessId, partition: K, epoch: i32, offset: i64 },
     /// The committed offset is none that can be.
-    CommittedWentBack { partition: TopicPartitionId, committed: i64, found: i64 },
+    CommittedWentBack { partition: K, committed: i64, found: i64 },
     /// The group goes on behind records that no member has processed.
-    LostRecords { member: ProcessId, partition: TopicPartitionId, from: i64, to: i64 },
+    LostRecords { member: ProcessId, partition: K, from: i64, to: i64 },
     /// A member processes records below the committed offset, though nobody has fenced it.
-    RepeatedRecords { member: ProcessId, partition: TopicPartitionId, from: i64, committed: i64 },
+    RepeatedRecords { member: ProcessId, partition: K, from: i64, committed: i64 },
     /// A member was dropped before its time.
     FencedEarly { member: ProcessId, left_ns: u64 },
 }
 
 /// What is wrong with a group, and how many records its members have processed more than once.
-pub(super) fn check(history: &GroupHistory) -> (Vec<GroupAnomalyKind>, u64) {
-    let mut checker = Checker { has_generations: history.has_generations, ..Checker::default() };
+pub(crate) fn check<K: Key>(history: &GroupHistory<K>) -> (Vec<GroupAnomalyKind<K>>, u64) {
+    let mut checker = Checker::new(history.has_generations);
     for event in &history.events {
         checker.take(event);
     }
@@ -80,20 +78,19 @@ struct Member {
     fenced_ns: Option<u64>,
 }
 
-#[derive(Default)]
-struct Checker {
+struct Checker<K> {
     has_generations: bool,
     members: BTreeMap<ProcessId, Member>,
     /// Who holds a partition by its own account, and since which epoch.
-    holders: BTreeMap<TopicPartitionId, BTreeMap<ProcessId, i32>>,
+    holders: BTreeMap<K, BTreeMap<ProcessId, i32>>,
     /// When something was granted in an epoch that is newer than all before.
     epochs: Vec<(u64, i32)>,
     /// Likewise for each partition, with the first member that it was granted to.
-    partition_epochs: BTreeMap<TopicPartitionId, Vec<(u64, i32, ProcessId)>>,
-    offsets: BTreeMap<TopicPartitionId, Offsets>,
+    partition_epochs: BTreeMap<K, Vec<(u64, i32, ProcessId)>>,
+    offsets: BTreeMap<K, Offsets>,
     /// Commits that are not answered: their partition, and when they were sent.
-    commits: BTreeMap<u64, (TopicPartitionId, u64)>,
-    found: Vec<GroupAnomalyKind>,
+    commits: BTreeMap<u64, (K, u64)>,
+    found: Vec<GroupAnomalyKind<K>>,
     repeated: u64,
 }
 
@@ -102,8 +99,22 @@ fn known_before(epochs: &[(u64, i32)], at_ns: u64) -> Option<i32> {
     epochs.iter().rev().find(|&&(seen_ns, _)| seen_ns < at_ns).map(|&(_, epoch)| epoch)
 }
 
-impl Checker {
-    fn take(&mut self, event: &GroupEvent) {
+impl<K: Key> Checker<K> {
+    fn new(has_generations: bool) -> Checker<K> {
+        Checker {
+            has_generations,
+            members: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            epochs: Vec::new(),
+            partition_epochs: BTreeMap::new(),
+            offsets: BTreeMap::new(),
+            commits: BTreeMap::new(),
+            found: Vec::new(),
+            repeated: 0,
+        }
+    }
+
+    fn take(&mut self, event: &GroupEvent<K>) {
         let (at_ns, who) = (event.at_ns, event.member);
         match &event.action {
             GroupAction::Granted { epoch, partitions, asked_ns, lease_ns } => {
@@ -174,7 +185,7 @@ impl Checker {
         }
     }
 
-    fn granted(&mut self, who: ProcessId, partition: TopicPartitionId, epoch: i32, at_ns: u64) {
+    fn granted(&mut self, who: ProcessId, partition: K, epoch: i32, at_ns: u64) {
         let holders = self.holders.entry(partition).or_default();
         // Somebody's former self may hear late what it was given before.
         let is_former = self.members.get(&who).is_some_and(|member| member.is_abandoned);
