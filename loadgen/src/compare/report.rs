@@ -112,7 +112,15 @@ fn of(id: &str, runs: &[&RunResult]) -> Option<Ratios> {
             doubts.push(format!("pair {pair}{name} ({}): {}", run.system.name, run.validity.reasons.join("; ")));
         }
     }
-    Some(Ratios { id: id.to_owned(), a: side(a)?, b: side(b)?, pairs: pairs.len(), figures: figures.collect(), doubts })
+    Some(Ratios {
+        id: id.to_owned(),
+        a: side(a)?,
+        b: side(b)?,
+        runs: runs.len(),
+        pairs: pairs.len(),
+        figures: figures.collect(),
+        doubts,
+    })
 }
 
 fn side(runs: &[(u32, &RunResult)]) -> Option<Side> {
