@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done and nothing wrong; 1 it could not be done, or a record was lost, doubled or reordered; 2 wrong usage.
 
+mod cli;
 mod consume;
 mod produce;
 
@@ -25,6 +26,8 @@ enum Command {
     Produce(produce::ProduceArgs),
     /// Consume a run's records and count those lost, doubled and reordered
     Consume(consume::ConsumeArgs),
+    /// Make pages from kept runs
+    Report(cli::report::ReportArgs),
 }
 
 /// Where to.
@@ -61,6 +64,8 @@ enum RunError {
     NotClean(String),
     #[error("cannot write the result: {0}")]
     Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Report(#[from] cli::report::ReportError),
 }
 
 /// The wall clock in ns since the epoch: what crosses processes.
@@ -72,6 +77,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Report(args) => cli::report::run(&args).map_err(RunError::from),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

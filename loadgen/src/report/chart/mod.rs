@@ -21,7 +21,7 @@ use maud::{Markup, html};
 pub use bars::{Bar, BarChart};
 pub use heat_map::{Cell, HeatMap};
 pub use quantity::Quantity;
-pub use ratios::{Better, Finding, Ratio, RatioChart};
+pub use ratios::{Ratio, RatioChart};
 pub use scale::Scale;
 pub use xy::{Axis, Line, Mark, XyChart};
 
@@ -30,7 +30,7 @@ pub const WIDTH: f64 = 360.0;
 /// How many looks of a series there are; from there on they repeat.
 pub const LOOKS: usize = 8;
 /// About the width of a character of the pictures' text.
-const CHARACTER: f64 = 6.1;
+const CHARACTER: f64 = 6.5;
 
 /// A coordinate or a length: one decimal is a tenth of a pixel.
 fn number(value: f64) -> String {

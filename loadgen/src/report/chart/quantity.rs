@@ -36,7 +36,8 @@ impl Quantity {
             step.map_or((value, otherwise), |(size, unit)| (value / size, *unit))
         };
         match self {
-            Quantity::Count => prefixed(&[(1e9, " G"), (1e6, " M"), (1e4, " k")], ""),
+            Quantity::Count if value.abs() < COUNTED_IN_FULL => (value, ""),
+            Quantity::Count => prefixed(&[(1e9, " G"), (1e6, " M"), (1e3, " k")], ""),
             Quantity::PerSecond => prefixed(&[(1e9, " G/s"), (1e6, " M/s"), (1e3, " k/s")], "/s"),
             Quantity::MegabytesPerSecond => prefixed(&[(1e3, " GB/s"), (1.0, " MB/s")], " MB/s"),
             Quantity::Microseconds => prefixed(&[(1e6, " s"), (1e3, " ms")], " µs"),
@@ -51,6 +52,9 @@ impl Quantity {
 
 /// From here on a number rounds to the next unit: 999.9 is written as 1.00 of it.
 const ALMOST: f64 = 0.9995;
+
+/// Counts below this need no prefix.
+const COUNTED_IN_FULL: f64 = 9_999.5;
 
 /// Three significant digits, without zeros at the end of a fraction.
 pub fn significant(value: f64) -> String {
@@ -100,6 +104,7 @@ mod tests {
             (Quantity::PerSecond, 670_449.4, "670 k/s"),
             (Quantity::PerSecond, 1_250_000.0, "1.25 M/s"),
             (Quantity::Count, 9_000.0, "9000"),
+            (Quantity::Count, 20_000.0, "20 k"),
             (Quantity::Count, 1e6, "1 M"),
             (Quantity::MegabytesPerSecond, 679.04, "679 MB/s"),
             (Quantity::MegabytesPerSecond, 0.05, "0.05 MB/s"),

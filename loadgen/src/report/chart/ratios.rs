@@ -1,6 +1,6 @@
 //! Ratios of two systems measured side by side, on a logarithmic axis around 1, each with its interval and every pair as a dot.
 //!
-//! A row claims a difference only when its whole interval lies on one side of 1 and outside of what two equal runs differ by.
+//! What may be claimed is decided where the comparison is made; behind each row a band shows by how much two equal runs differ.
 
 use maud::{Markup, html};
 
@@ -8,15 +8,7 @@ use super::bars::whisker;
 use super::quantity::{Quantity, significant};
 use super::scale::{Scale, Span};
 use super::{WIDTH, fitted, labels_along, line, number, svg, text, width_of};
-
-/// Which side of 1 is better for the first system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
-    /// Less is better: latencies, CPU, memory.
-    Less,
-    /// More is better: throughput.
-    More,
-}
+use crate::compare::report::Finding;
 
 /// One figure's ratio, the first system's over the second's.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +21,10 @@ pub struct Ratio {
     pub interval: Option<(f64, f64)>,
     /// Each pair's ratio.
     pub points: Vec<f64>,
-    /// Which way is better.
-    pub better: Better,
+    /// How far two equal runs differ, as a ratio above 1: nothing within is a difference.
+    pub spread: Option<f64>,
+    /// What may be claimed.
+    pub finding: Finding,
 }
 
 /// The whole picture.
@@ -44,38 +38,11 @@ pub struct RatioChart {
     pub second: String,
     /// From the top.
     pub ratios: Vec<Ratio>,
-    /// How far two equal runs differ, as a ratio above 1: nothing within is a difference.
-    pub spread: Option<f64>,
-}
-
-/// What a ratio shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// The first system does better.
-    Better,
-    /// The first system does worse.
-    Worse,
-    /// The measurement cannot tell.
-    Open,
 }
 
 const TOP: f64 = 22.0;
 const ROW: f64 = 40.0;
 const BOTTOM: f64 = 24.0;
-
-impl Ratio {
-    /// What may be claimed, when two equal runs differ by up to `spread`.
-    pub fn finding(&self, spread: Option<f64>) -> Finding {
-        let spread = spread.unwrap_or(1.0).max(1.0);
-        let Some((low, high)) = self.interval else { return Finding::Open };
-        let (less, more) = (high < 1.0 / spread && high < 1.0, low > spread);
-        match (self.better, less, more) {
-            (Better::Less, true, _) | (Better::More, _, true) => Finding::Better,
-            (Better::Less, _, true) | (Better::More, true, _) => Finding::Worse,
-            _ => Finding::Open,
-        }
-    }
-}
 
 impl RatioChart {
     /// The picture.
@@ -85,10 +52,6 @@ impl RatioChart {
         let x = |value| place(&span, value);
         let half = WIDTH / 2.0 - 6.0;
         let body = html! {
-            @if let Some(spread) = self.spread.filter(|spread| spread.is_finite() && *spread > 1.0) {
-                rect class="band" x=(number(x(1.0 / spread))) y=(number(TOP)) width=(number(x(spread) - x(1.0 / spread)))
-                    height=(number(height - TOP)) { title { "nothing in here is a difference" } }
-            }
             (text("axis", "end", (x(1.0) - 6.0, 11.0), &fitted(&format!("← {} less", self.first), half)))
             (text("axis", "start", (x(1.0) + 6.0, 11.0), &fitted(&format!("{} more →", self.first), half)))
             @for tick in span.ticks() { (line("grid", (x(tick), TOP), (x(tick), height))) }
@@ -116,8 +79,7 @@ impl RatioChart {
 
     fn row(&self, ratio: &Ratio, span: &Span, top: f64) -> Markup {
         let x = |value: f64| place(span, value);
-        let finding = ratio.finding(self.spread);
-        let (class, word) = match finding {
+        let (class, word) = match ratio.finding {
             Finding::Better => ("ratio better", "better"),
             Finding::Worse => ("ratio worse", "worse"),
             Finding::Open => ("ratio open", "no claim"),
@@ -129,6 +91,10 @@ impl RatioChart {
         let middle = top + 26.0;
         html! {
             g class=(class) {
+                @if let Some(spread) = ratio.spread.filter(|spread| spread.is_finite() && *spread > 1.0) {
+                    rect class="band" x=(number(x(1.0 / spread))) y=(number(middle - 7.0))
+                        width=(number(x(spread) - x(1.0 / spread))) height="14" { title { "nothing in here is a difference" } }
+                }
                 (text("label", "start", (0.0, top + 13.0), &fitted(&ratio.label, WIDTH - width_of(&value) - 12.0)))
                 (text("value", "end", (WIDTH, top + 13.0), &value))
                 @for point in ratio.points.iter().filter(|point| point.is_finite() && **point > 0.0) {

@@ -5,6 +5,8 @@
 pub enum Scale {
     /// Equal distances for equal differences; begins at zero unless values are below.
     Linear,
+    /// The same from the first moment to the last: neither zero nor a round end is added.
+    Time,
     /// Equal distances for equal ratios; only positive values.
     Log,
     /// Percentiles as parts of 1: each nine is as wide as the one before, so that the tail is seen.
@@ -29,7 +31,7 @@ impl Scale {
     /// As the scale spreads it; `None` when the scale cannot show it.
     fn spread(self, value: f64) -> Option<f64> {
         let spread = match self {
-            Scale::Linear => value,
+            Scale::Linear | Scale::Time => value,
             Scale::Log if value > 0.0 => value.log10(),
             Scale::Nines if (0.0..1.0).contains(&value) => (-(1.0 - value).log10()).min(NINES_MAX),
             _ => return None,
@@ -50,6 +52,7 @@ impl Scale {
                 let step = step_of(most - least);
                 ((least / step).floor() * step, (most / step).ceil() * step)
             }
+            Scale::Time => (least, most),
             Scale::Log => (rounded_log(least, false), rounded_log(most, true)),
             Scale::Nines => (0.0, most.max(1.0)),
         };
@@ -83,10 +86,10 @@ impl Span {
     /// The values that are written beside the axis.
     pub fn ticks(&self) -> Vec<f64> {
         match self.scale {
-            Scale::Linear => {
+            Scale::Linear | Scale::Time => {
                 let step = step_of(self.last - self.first);
-                let count = ((self.last - self.first) / step).round() as i64;
-                (0..=count).map(|index| self.first + index as f64 * step).collect()
+                let (first, last) = ((self.first / step).ceil() as i64, (self.last / step + 1e-9).floor() as i64);
+                (first..=last).map(|index| index as f64 * step).collect()
             }
             Scale::Log => self.log_ticks(),
             Scale::Nines => {
@@ -112,7 +115,9 @@ impl Span {
 
 /// A percentile as people write it: p50, p99.9.
 pub fn percentile_name(part: f64) -> String {
-    let text = format!("{:.4}", part * 100.0);
+    // A digit for each nine tells a percentile from its neighbours.
+    let decimals = if part < 1.0 { (-(1.0 - part).log10()).clamp(1.0, NINES_MAX) as usize } else { 1 };
+    let text = format!("{:.decimals$}", part * 100.0);
     format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
@@ -129,6 +134,7 @@ mod tests {
     fn linear_axes_begin_at_zero_and_end_at_a_round_number() {
         near(&Scale::Linear.over([3.0, 87.0].into_iter()).ticks(), &[0.0, 50.0, 100.0]);
         near(&Scale::Linear.over([-4.0, 5.0].into_iter()).ticks(), &[-5.0, 0.0, 5.0]);
+        near(&Scale::Time.over([-2.0, 8.0].into_iter()).ticks(), &[0.0, 5.0]);
         near(&Scale::Linear.over([0.0].into_iter()).ticks(), &[0.0, 0.5, 1.0]);
         near(&Scale::Linear.over(std::iter::empty()).ticks(), &[0.0, 0.5, 1.0]);
     }
@@ -148,13 +154,13 @@ mod tests {
         let at = [0.9, 0.99, 0.999].map(|part| span.position(part).expect("it is on the axis"));
         near(&at, &[1.0 / 3.0, 2.0 / 3.0, 1.0]);
         assert_eq!(span.position(1.0), None, "the maximum has no place among nines");
-        assert_eq!([0.5, 0.99, 0.9999].map(percentile_name), ["p50", "p99", "p99.99"]);
+        assert_eq!([0.5, 0.99, 0.9999, 0.616_881].map(percentile_name), ["p50", "p99", "p99.99", "p61.7"]);
     }
 
     #[test]
     fn any_values_make_an_axis_with_ends() {
         for values in [vec![f64::NAN], vec![f64::INFINITY, 1.0], vec![1e-300, 1e300], vec![5.0, 5.0], vec![-0.0]] {
-            for scale in [Scale::Linear, Scale::Log, Scale::Nines] {
+            for scale in [Scale::Linear, Scale::Time, Scale::Log, Scale::Nines] {
                 let span = scale.over(values.iter().copied());
                 assert!(span.last > span.first, "{scale:?} {values:?} {span:?}");
                 assert!(span.ticks().len() < 20, "{scale:?} {values:?} {:?}", span.ticks());

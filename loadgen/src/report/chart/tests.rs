@@ -2,6 +2,7 @@
 //! the files anew; look at them then.
 
 use super::*;
+use crate::compare::report::Finding;
 
 fn matches_golden(name: &str, found: &Markup) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/chart/golden").join(name);
@@ -51,8 +52,9 @@ fn heat_map() -> HeatMap {
     }
 }
 
-fn ratio(label: &str, value: f64, interval: Option<(f64, f64)>, better: Better) -> Ratio {
-    Ratio { label: label.to_owned(), value, interval, points: vec![value * 0.9, value * 1.1], better }
+fn ratio(label: &str, value: f64, interval: Option<(f64, f64)>, finding: Finding) -> Ratio {
+    let points = vec![value * 0.9, value * 1.1];
+    Ratio { label: label.to_owned(), value, interval, points, spread: Some(1.08), finding }
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn golden_time_series_with_events() {
     let points = (0..40).map(|second| (f64::from(second), if second == 12 { 0.0 } else { 50_000.0 })).collect();
     let chart = XyChart {
         name: "records delivered each second".to_owned(),
-        x: axis("since the start", Quantity::Seconds, Scale::Linear),
+        x: axis("since the start", Quantity::Seconds, Scale::Time),
         y: axis("delivered", Quantity::PerSecond, Scale::Linear),
         lines: vec![Line { label: "group g1".to_owned(), look: 3, points }],
         marks: vec![Mark { x: 12.0, label: "member 2 <killed>".to_owned() }],
@@ -108,27 +110,14 @@ fn golden_bars() {
 #[test]
 fn golden_ratios() {
     let ratios = vec![
-        ratio("throughput", 3.25, Some((1.89, 5.6)), Better::More),
-        ratio("p99 response", 0.215, Some((0.196, 0.236)), Better::Less),
-        ratio("peak memory", 1.05, Some((0.98, 1.12)), Better::Less),
-        ratio("flushes", 7.0, None, Better::Less),
+        ratio("throughput", 3.25, Some((1.89, 5.6)), Finding::Better),
+        ratio("p99 response", 0.215, Some((0.196, 0.236)), Finding::Worse),
+        ratio("peak memory", 1.05, Some((0.98, 1.12)), Finding::Open),
+        ratio("flushes", 7.0, None, Finding::Open),
     ];
     let (first, second) = ("partita".to_owned(), "kafka".to_owned());
-    let chart = RatioChart { name: "partita / kafka".to_owned(), first, second, ratios, spread: Some(1.08) };
+    let chart = RatioChart { name: "partita / kafka".to_owned(), first, second, ratios };
     matches_golden("ratios.svg", &chart.draw());
-}
-
-#[test]
-fn a_difference_is_claimed_only_outside_of_one_and_of_what_equal_runs_differ_by() {
-    let finding = |interval, spread, better| ratio("", 1.0, interval, better).finding(spread);
-    assert_eq!(finding(Some((1.2, 1.4)), Some(1.1), Better::More), Finding::Better);
-    assert_eq!(finding(Some((1.2, 1.4)), Some(1.1), Better::Less), Finding::Worse);
-    assert_eq!(finding(Some((0.2, 0.9)), Some(1.1), Better::Less), Finding::Better);
-    assert_eq!(finding(Some((0.2, 0.9)), Some(1.1), Better::More), Finding::Worse);
-    assert_eq!(finding(Some((1.05, 1.4)), Some(1.1), Better::More), Finding::Open);
-    assert_eq!(finding(Some((0.95, 0.99)), Some(1.1), Better::Less), Finding::Open);
-    assert_eq!(finding(Some((0.9, 1.4)), None, Better::More), Finding::Open);
-    assert_eq!(finding(None, None, Better::More), Finding::Open);
 }
 
 #[test]
@@ -139,9 +128,9 @@ fn names_from_outside_cannot_leave_the_text_that_they_stand_in() {
     chart.marks.push(Mark { x: 2e4, label: evil.to_owned() });
     let mut map = heat_map();
     (map.rows[0], map.columns[0], map.name) = (evil.to_owned(), evil.to_owned(), evil.to_owned());
-    let ratios = vec![ratio(evil, 2.0, None, Better::More)];
+    let ratios = vec![ratio(evil, 2.0, None, Finding::Open)];
     let (first, second) = (evil.to_owned(), evil.to_owned());
-    let ratios = RatioChart { name: evil.to_owned(), first, second, ratios, spread: None };
+    let ratios = RatioChart { name: evil.to_owned(), first, second, ratios };
     let bars = vec![Bar { label: evil.to_owned(), look: 0, value: 1.0, interval: None, points: vec![] }];
     let bars = BarChart { name: evil.to_owned(), quantity: Quantity::Count, bars };
     for drawn in [chart.draw(), map.draw(), ratios.draw(), bars.draw()] {
@@ -168,10 +157,10 @@ fn values_that_no_axis_can_show_are_left_out() {
     for (cell, value) in map.cells.iter_mut().flatten().flatten().zip(odd) {
         cell.value = value;
     }
-    let ratios = odd.map(|value| ratio("", value, Some((value, value)), Better::More)).to_vec();
+    let ratios = odd.map(|value| ratio("", value, Some((value, value)), Finding::Better)).to_vec();
     let names = || (String::new(), String::new(), String::new());
     let (name, first, second) = names();
-    let ratios = RatioChart { name, first, second, ratios, spread: Some(f64::NAN) };
+    let ratios = RatioChart { name, first, second, ratios };
     for drawn in [chart.draw(), bars.draw(), map.draw(), ratios.draw()] {
         let numbers = drawn.0.split(['"', ' ', 'M', 'L']).filter(|word| ["NaN", "inf", "-inf"].contains(word));
         assert_eq!(numbers.count(), 0, "{}", drawn.0);
@@ -185,5 +174,6 @@ fn a_long_series_is_thinned_out() {
     chart.lines[0].points = (1..100_000).map(|x| (f64::from(x), f64::from(x))).collect();
     let drawn = chart.draw().0;
     assert!(drawn.len() < 20_000, "{} bytes", drawn.len());
-    assert_eq!(drawn.matches("class=\"mark").count(), 0, "single points are not marked");
+    let marks = drawn.matches("class=\"mark").count();
+    assert!((3..20).contains(&marks), "{marks} marks tell the line from others, and no more");
 }

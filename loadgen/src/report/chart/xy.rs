@@ -56,8 +56,9 @@ const HEIGHT: f64 = 236.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 38.0;
 const RIGHT: f64 = 12.0;
-/// Up to so many points a line's points are marked.
+/// Up to so many points all of a line's points are marked; of a longer line about so many are, lest colour stands alone.
 const MARKED_POINTS_MAX: usize = 24;
+const LONG_LINE_MARKS: usize = 6;
 /// Up to so many points are drawn; of more, every other one as often as needed.
 const DRAWN_POINTS_MAX: usize = 600;
 
@@ -152,13 +153,13 @@ fn draw_line(chart: &XyChart, series: &Line, plane: &Plane) -> Markup {
         })
         .collect();
     let path: Vec<String> = drawn.iter().map(|(x, y, _)| format!("{} {}", number(*x), number(*y))).collect();
-    let marked = series.points.len() <= MARKED_POINTS_MAX;
+    let marks_every = if drawn.len() <= MARKED_POINTS_MAX { 1 } else { drawn.len() / LONG_LINE_MARKS };
     html! {
         @if path.len() > 1 {
             path class=(format!("line {}", look_class(series.look))) d=(format!("M{}", path.join("L"))) {}
         }
-        @if marked || path.len() == 1 {
-            @for (x, y, title) in &drawn { (marker(series.look, (*x, *y), 3.5, title)) }
+        @for (x, y, title) in drawn.iter().skip(marks_every / 2).step_by(marks_every) {
+            (marker(series.look, (*x, *y), 3.5, title))
         }
     }
 }

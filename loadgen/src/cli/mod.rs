@@ -1,0 +1,3 @@
+//! The commands of `loadgen`, a file each.
+
+pub mod report;
