@@ -13,3 +13,4 @@ pub mod result;
 pub mod run;
 pub mod scenario;
 pub mod systems;
+pub mod workload;

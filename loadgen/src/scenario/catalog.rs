@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{ScenarioError, Sweep};
+use crate::workload;
 
 macro_rules! embedded {
     ($($id:literal),* $(,)?) => {
@@ -14,16 +15,17 @@ macro_rules! embedded {
 
 embedded!["quick", "acks", "partitions", "size", "group-size", "fan-out", "floor", "catch-up", "rebalance"];
 
-/// The scenarios of one id, or of a file when `name` ends in `.toml`.
+/// The scenarios of one id, of a file when `name` ends in `.toml`, or those of a [workload](crate::workload).
 ///
 /// # Errors
-/// [`ScenarioError::Unknown`], and those of [`Sweep::read`].
+/// [`ScenarioError::Unknown`], and those of [`Sweep::read`] and [`workload::find`].
 pub fn find(name: &str) -> Result<Sweep, ScenarioError> {
     if name.ends_with(".toml") {
         return Sweep::read(Path::new(name));
     }
     match FILES.iter().find(|(id, _)| *id == name) {
         Some((id, text)) => Sweep::parse(id, text),
+        None if workload::is_workload(name) => workload::find(name),
         None => {
             let known = FILES.iter().map(|(id, _)| *id).collect::<Vec<_>>().join(", ");
             Err(ScenarioError::Unknown { id: name.to_owned(), known })

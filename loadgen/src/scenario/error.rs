@@ -34,7 +34,9 @@ pub enum ScenarioError {
         reason: String,
     },
     /// A name that the catalog does not have.
-    #[error("no scenario {id:?}. There are: {known}. Or give a file: ./scenario.toml")]
+    #[error(
+        "no scenario {id:?}. There are: {known}. Or give a file, ./scenario.toml or an OpenMessaging ./workload.yaml, or a published workload"
+    )]
     Unknown {
         /// What was asked for.
         id: String,
