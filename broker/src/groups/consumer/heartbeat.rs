@@ -10,7 +10,7 @@ use wire::api::k68_consumer_group_heartbeat::{Assignment, TopicPartitions};
 use wire::api::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 
 use super::super::GroupConfig;
-use super::super::assignor::Assignor;
+use super::super::assignor::{self, Assignor};
 use super::super::history::Reason;
 use super::super::outbox::{Answer, Turn};
 use super::ConsumerGroup;
@@ -152,13 +152,24 @@ impl ConsumerGroup {
         Ok(())
     }
 
-    /// When a member is to come again: sooner than usual while it waits for partitions, or while one whose connection is lost may
-    /// leave it some.
+    /// When a member is to come again: sooner than usual while it waits for partitions, while one whose connection is lost may
+    /// leave it some, or if it is the first to step up when anybody goes.
     fn heartbeat_interval_ms(&self, turn: &Turn<'_>, member: &Member) -> i32 {
         let usual_ms = turn.config.consumer.heartbeat_interval_ms;
         let is_expectant = member.state == MemberState::UnreleasedPartitions
-            || self.lost_until_ms.is_some_and(|until_ms| turn.now_ms <= until_ms);
+            || self.lost_until_ms.is_some_and(|until_ms| turn.now_ms <= until_ms)
+            || self.is_next_in_line(member);
         if is_expectant { usual_ms.min(EXPECTANT_HEARTBEAT_INTERVAL_MS) } else { usual_ms }
+    }
+
+    /// Whether it is to have nothing, though there are partitions, and whatever becomes free is its: the assignors prefer the first
+    /// by id. One member of each subscription at most, so that idle members cost little however many they are.
+    fn is_next_in_line(&self, member: &Member) -> bool {
+        let is_idle = |id: &String| self.target.get(id).is_none_or(assignor::Assignment::is_empty);
+        let mut before = self.members.range(..member.id.clone());
+        is_idle(&member.id)
+            && !self.owners.is_empty()
+            && !before.any(|(id, other)| is_idle(id) && other.has_subscription_of(member))
     }
 
     /// Makes sure that whoever goes on is a member, and that whoever joins may become one.

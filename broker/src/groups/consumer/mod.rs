@@ -14,8 +14,8 @@
 //!
 //! Deviations: the target assignment is made at once, and not at most once a second (`group.consumer.assignment.interval.ms`);
 //! a partition that its own member is to give up and to get again it gets without a round between; members that wait for
-//! partitions, and all while a member's connection is lost, are asked to come sooner than at `heartbeat_interval_ms`; a
-//! static member may join again under the id that it has, which Kafka refuses.
+//! partitions, the first of those that have none, and all while a member's connection is lost, are asked to come sooner than at
+//! `heartbeat_interval_ms`; a static member may join again under the id that it has, which Kafka refuses.
 
 mod classic;
 mod describe;
