@@ -13,7 +13,7 @@ from . import (compaction, consumer_groups_tool, full_disk, group_kill, groups, 
 from .broker import PARTITA_COMMAND, BrokerFailed, Kafka, Partita, Remote
 from .members import Pool
 from .runner import Context, Options, run_all
-from .stage import KAFKA_SETTINGS, PARTITA_SETTINGS
+from .stage import BROKER_SETTINGS, PARTITA_SETTINGS
 
 RECORDS = 100_000
 RECORDS_QUICK = 10_000
@@ -70,7 +70,7 @@ def main():
     broker = None
     hosts = Pool(home)
     try:
-        settings = KAFKA_SETTINGS if args.kafka else PARTITA_SETTINGS
+        settings = BROKER_SETTINGS if args.kafka else PARTITA_SETTINGS
         broker = make_broker(home / "broker", settings).start() if make_broker else Remote(args.bootstrap)
         status = run_all(tests, Context(options, broker, make_broker, home, hosts))
     except BrokerFailed as error:

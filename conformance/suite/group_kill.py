@@ -17,7 +17,7 @@ from .clients import GO
 from .kill import PARTITIONS, RECOVERY_SECONDS_MAX, Load, read_lines, verify
 from .members import Member, Operator, Timeline, now_ms, start_host
 from .runner import Failed, Test
-from .stage import HEARTBEAT_MS, KAFKA_SETTINGS, METADATA_MS, PARTITA_SETTINGS, SESSION_MS
+from .stage import BROKER_SETTINGS, HEARTBEAT_MS, METADATA_MS, PARTITA_SETTINGS, SESSION_MS
 from .storage import own_broker
 
 RATE = 60  # records a second; some members commit each by itself
@@ -25,7 +25,7 @@ MEMBERS_MIN, MEMBERS_MAX = 2, 5
 # A JVM's start costs as much as several of the others.
 CLIENTS = {"classic": ["go", "go", "python", "python", "confluent", "confluent", "java"],
            "consumer": ["go", "go", "confluent", "confluent", "java"]}
-SETTINGS = {"kafka": KAFKA_SETTINGS, "partita": PARTITA_SETTINGS}
+SETTINGS = {"kafka": BROKER_SETTINGS, "partita": PARTITA_SETTINGS}
 ASSIGNOR = {"classic": "range", "consumer": "uniform"}
 REBALANCING = {"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"}
 REBALANCE_SECONDS_MAX = 60  # for one to be found

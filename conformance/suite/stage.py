@@ -13,11 +13,14 @@ from .runner import Failed, Skip
 # Short enough for tests, long enough for two busy cores.
 SESSION_MS = 4_000
 HEARTBEAT_MS = 200
+# The least that a group may set for itself.
+SESSION_MS_MIN = 1_000
+HEARTBEAT_MS_MIN = 100
 METADATA_MS = 1_000
 # The members' settings for the classic protocol, the broker's for the new one.
 BROKER_SETTINGS = ["group.min.session.timeout.ms=1000", f"group.consumer.session.timeout.ms={SESSION_MS}",
-                   f"group.consumer.heartbeat.interval.ms={HEARTBEAT_MS}"]
-KAFKA_SETTINGS = [*BROKER_SETTINGS, "group.consumer.min.session.timeout.ms=1000", "group.consumer.min.heartbeat.interval.ms=100"]
+                   f"group.consumer.heartbeat.interval.ms={HEARTBEAT_MS}", f"group.consumer.min.session.timeout.ms={SESSION_MS_MIN}",
+                   f"group.consumer.min.heartbeat.interval.ms={HEARTBEAT_MS_MIN}"]
 # How long a lost connection is taken for an accident, beside the three seconds between two heartbeats.
 PARTITA_SETTINGS = [*BROKER_SETTINGS, "group.disconnect.grace.ms=200"]
 CONSUMER_GROUP_HEARTBEAT = 68

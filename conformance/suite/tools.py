@@ -6,6 +6,7 @@ import re
 from .clients import java
 from .roundtrip import PARTITIONS
 from .runner import Test
+from .stage import HEARTBEAT_MS, SESSION_MS, SESSION_MS_MIN
 
 PERF_RECORDS = 50_000
 # What a broker of this suite must offer, as Kafka 4.3.1 prints it: the whole range of each API (kafka-broker-api-versions).
@@ -130,6 +131,40 @@ def configs(context):
     delete(context, topic)
 
 
+def group_configs(context):
+    """A group's own settings, within the bounds that the broker was started with; the group need not be there."""
+    group = context.topic()
+
+    def command(*args, **options):
+        return context.run(java("kafka.admin.ConfigCommand", "--bootstrap-server", context.bootstrap, "--entity-type", "groups",
+                                "--entity-name", group, *args), **options)
+
+    def refusal(setting):
+        before = context.log.stat().st_size
+        command("--alter", "--add-config", setting, status=1)
+        return context.log.read_bytes()[before:].decode()
+
+    session, heartbeat = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
+    described = command("--describe", "--all")
+    for key, value in ((session, SESSION_MS), (heartbeat, HEARTBEAT_MS)):
+        default = rf"{key}={value} sensitive=false synonyms={{STATIC_BROKER_CONFIG:group\.{key}={value}, DEFAULT_CONFIG:group\.{key}=\d+}}"
+        context.expect(re.search(default, described), f"what holds for all groups is not described: {key}")
+    command("--alter", "--add-config", f"{session}=50000,{heartbeat}=6000")
+    described = command("--describe")
+    for key, value in ((session, 50_000), (heartbeat, 6_000)):
+        own = f"{key}={value} sensitive=false synonyms={{DYNAMIC_GROUP_CONFIG:{key}={value}, STATIC_BROKER_CONFIG:group.{key}="
+        context.expect(own in described, f"own setting not described: {key}")
+    at_least, at_most = (f"{session} must be {than} than or equal to" for than in ("greater", "less"))
+    context.expect(f"{at_least} group.consumer.min.session.timeout.ms" in refusal(f"{session}={SESSION_MS_MIN - 1}"), "too little is taken")
+    context.expect(f"{at_most} group.consumer.max.session.timeout.ms" in refusal(f"{session}=60001"), "too much is taken")
+    context.expect(f"{session} must be greater than {heartbeat}" in refusal(f"{session}=5999"), "a session without a heartbeat is taken")
+    context.expect("Unknown group config name: foo" in refusal("foo=1"), "a key that there is not is taken")
+    context.expect(f"{session}=50000" in command("--describe"), "a refused change has changed something")
+    command("--alter", "--delete-config", f"{session},{heartbeat}")
+    described = command("--describe", "--all")
+    context.expect("DYNAMIC_GROUP_CONFIG" not in described and f"{session}={SESSION_MS} " in described, "config not deleted")
+
+
 def api_versions(context):
     printed = tool(context, "BrokerApiVersionsCommand")
     for api, (low, high) in API_RANGES.items():
@@ -165,5 +200,5 @@ def e2e_latency(context):
 
 
 def tests():
-    for run in (topics, console, get_offsets, delete_records, configs, api_versions, cluster_id, perf, e2e_latency):
+    for run in (topics, console, get_offsets, delete_records, configs, group_configs, api_versions, cluster_id, perf, e2e_latency):
         yield Test(f"tools/{run.__name__.replace('_', '-')}", run)

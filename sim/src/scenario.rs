@@ -203,6 +203,8 @@ fn config(dice: &Dice) -> BrokerConfig {
         ("auto.create.topics.enable", "false".to_owned()),
         ("offsets.topic.num.partitions", dice.within(1..=4).to_string()),
         ("group.min.session.timeout.ms", "1".to_owned()),
+        ("group.consumer.min.session.timeout.ms", "1".to_owned()),
+        ("group.consumer.min.heartbeat.interval.ms", "1".to_owned()),
         ("group.consumer.session.timeout.ms", dice.pick(&[150, 400, 1_000]).to_string()),
         ("group.consumer.heartbeat.interval.ms", dice.pick(&[30, 100]).to_string()),
         ("group.disconnect.grace.ms", dice.pick(&[-1, 30, 3_000]).to_string()),

@@ -207,7 +207,7 @@ fn load(server: &Server, scenario: &Scenario, random: &mut SmallRng) -> Result<L
     })
 }
 
-/// Creates the topic. What Partita is started with, Kafka is told while it runs; returns what it was told.
+/// Creates the topic and says what the load needs; returns what the broker was told.
 fn prepare(
     server: &Server,
     system: System,
@@ -218,10 +218,7 @@ fn prepare(
     admin::create_topic(address, scenario.topic(), scenario.partitions(), &[])?;
     admin::await_coordinator(address, scenario.topic())?;
     let mut told = Vec::new();
-    if system != System::Kafka {
-        return Ok(told);
-    }
-    if durability == Durability::FlushedBeforeAck {
+    if system == System::Kafka && durability == Durability::FlushedBeforeAck {
         admin::alter_config(address, (Resource::Topic, OFFSETS_TOPIC), "flush.messages", Some("1"))?;
         told.push(format!("{OFFSETS_TOPIC}: flush.messages=1"));
     }

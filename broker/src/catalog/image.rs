@@ -21,7 +21,7 @@ use wire::records::metadata::{
 use wire::{TopicPartitionId, Uuid};
 
 use super::names::collision_key;
-use crate::config::{ConfigError, ConfigMap, check_broker_value, check_topic_value};
+use crate::config::{ConfigError, ConfigMap, check_broker_value, check_group_value, check_topic_value};
 
 /// The most that the records of one metadata batch may decompress to, in bytes.
 const BATCH_OPENED_BYTES_MAX: usize = 64 << 20;
@@ -34,6 +34,8 @@ pub enum ResourceType {
     Topic = 2,
     /// A broker, by id; all of them by the empty name.
     Broker = 4,
+    /// A group, by id.
+    Group = 32,
 }
 
 impl ResourceType {
@@ -42,6 +44,7 @@ impl ResourceType {
         match code {
             2 => Some(ResourceType::Topic),
             4 => Some(ResourceType::Broker),
+            32 => Some(ResourceType::Group),
             _ => None,
         }
     }
@@ -156,7 +159,8 @@ pub struct Image {
     names: BTreeMap<Arc<str>, Uuid>,
     /// Collision key and name of each topic that has one.
     collision_keys: BTreeSet<(Arc<str>, Arc<str>)>,
-    configs: BTreeMap<(ResourceType, Arc<str>), Arc<ConfigMap>>,
+    /// By kind and name; no resource without settings.
+    configs: BTreeMap<ResourceType, BTreeMap<Arc<str>, Arc<ConfigMap>>>,
     brokers: BTreeMap<i32, Broker>,
     features: BTreeMap<String, i16>,
     next_producer_id: i64,
@@ -225,7 +229,17 @@ impl Image {
 
     /// What is set on a resource; all brokers' settings have the empty name.
     pub fn configs(&self, resource: ResourceType, name: &str) -> Arc<ConfigMap> {
-        self.configs.get(&(resource, name.into())).cloned().unwrap_or_default()
+        self.own_configs(resource, name).cloned().unwrap_or_default()
+    }
+
+    /// What is set on a resource, if anything is.
+    pub fn own_configs(&self, resource: ResourceType, name: &str) -> Option<&Arc<ConfigMap>> {
+        self.configs.get(&resource)?.get(name)
+    }
+
+    /// The names of the resources of a kind on which something is set.
+    pub fn configured(&self, resource: ResourceType) -> impl Iterator<Item = &str> {
+        self.configs.get(&resource).into_iter().flatten().map(|(name, _)| &**name)
     }
 
     /// The registered brokers, by id.
@@ -428,7 +442,9 @@ impl Image {
         if let Some(key) = collision_key(&topic.name) {
             self.collision_keys.remove(&(key.into(), Arc::clone(&topic.name)));
         }
-        self.configs.remove(&(ResourceType::Topic, Arc::clone(&topic.name)));
+        if let Some(configs) = self.configs.get_mut(&ResourceType::Topic) {
+            configs.remove(&topic.name);
+        }
         Ok(())
     }
 
@@ -438,14 +454,14 @@ impl Image {
         if let Some(value) = &record.value {
             check_config(resource, record, value).map_err(|error| error.to_string())?;
         }
-        let resource = (resource, Arc::from(record.resource_name.as_str()));
-        let configs = Arc::make_mut(self.configs.entry(resource.clone()).or_default());
+        let of_kind = self.configs.entry(resource).or_default();
+        let configs = Arc::make_mut(of_kind.entry(record.resource_name.as_str().into()).or_default());
         match &record.value {
             Some(value) => configs.insert(record.name.clone(), value.clone()),
             None => configs.remove(&record.name),
         };
         if configs.is_empty() {
-            self.configs.remove(&resource);
+            of_kind.remove(record.resource_name.as_str());
         }
         Ok(())
     }
@@ -456,5 +472,6 @@ fn check_config(resource: ResourceType, record: &ConfigRecord, value: &str) -> R
     match resource {
         ResourceType::Topic => check_topic_value(&record.name, value).map(|_| ()),
         ResourceType::Broker => check_broker_value(&record.name, value).map(|_| ()),
+        ResourceType::Group => check_group_value(&record.name, value).map(|_| ()),
     }
 }

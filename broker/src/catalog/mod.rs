@@ -66,11 +66,11 @@ impl Catalog {
         self.with_layers(&self.image.configs(ResourceType::Topic, topic), TopicConfig::resolve)
     }
 
-    /// Looks at settings through all their layers, with `topic` as the topic's own.
-    pub fn with_layers<T>(&self, topic: &ConfigMap, look: impl FnOnce(&Layers<'_>) -> T) -> T {
+    /// Looks at settings through all their layers, with `own` as the topic's or the group's own.
+    pub fn with_layers<T>(&self, own: &ConfigMap, look: impl FnOnce(&Layers<'_>) -> T) -> T {
         let node = self.image.configs(ResourceType::Broker, &self.config.node_id.to_string());
         let cluster = self.image.configs(ResourceType::Broker, "");
-        look(&Layers { topic, node: &node, cluster: &cluster, start: &self.config })
+        look(&Layers { own, node: &node, cluster: &cluster, start: &self.config })
     }
 
     /// This node's id.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ConfigError;
 use super::key::{Key, parse_boolean, parse_list};
 use super::listener::Listener;
-use super::table::{broker_key, nearest_broker_key};
+use super::table::{GROUP_KEYS, broker_key, nearest_broker_key};
 use crate::groups::MigrationPolicy;
 use crate::groups::assignor::Assignor;
 
@@ -47,10 +47,18 @@ pub struct BrokerConfig {
     pub group_consumer_assignors: &'static [Assignor],
     /// How often members of groups of the new protocol send heartbeats, in ms.
     pub group_consumer_heartbeat_interval_ms: i32,
+    /// The most that groups of the new protocol may have for the interval of heartbeats, in ms.
+    pub group_consumer_max_heartbeat_interval_ms: i32,
+    /// The most that they may have for the session timeout, in ms.
+    pub group_consumer_max_session_timeout_ms: i32,
     /// Most members of a group of the new protocol.
     pub group_consumer_max_size: usize,
     /// Which ways a group with members may go between the classic and the new protocol.
     pub group_consumer_migration_policy: MigrationPolicy,
+    /// The least that groups of the new protocol may have for the interval of heartbeats, in ms.
+    pub group_consumer_min_heartbeat_interval_ms: i32,
+    /// The least that they may have for the session timeout, in ms.
+    pub group_consumer_min_session_timeout_ms: i32,
     /// How long a member of a group of the new protocol may be silent, in ms.
     pub group_consumer_session_timeout_ms: i32,
     /// How long an empty group waits for members, in ms.
@@ -149,11 +157,15 @@ impl BrokerConfig {
             group_disconnect_grace_ms: Some(values.number("group.disconnect.grace.ms")).filter(|&ms: &i64| ms >= 0),
             group_consumer_assignors: values.assignors(),
             group_consumer_heartbeat_interval_ms: values.number("group.consumer.heartbeat.interval.ms"),
+            group_consumer_max_heartbeat_interval_ms: values.number("group.consumer.max.heartbeat.interval.ms"),
+            group_consumer_max_session_timeout_ms: values.number("group.consumer.max.session.timeout.ms"),
             group_consumer_max_size: values.number("group.consumer.max.size"),
             group_consumer_migration_policy: MigrationPolicy::named(
                 values.text("group.consumer.migration.policy").unwrap_or_default(),
             )
             .expect("the table has no other policy"),
+            group_consumer_min_heartbeat_interval_ms: values.number("group.consumer.min.heartbeat.interval.ms"),
+            group_consumer_min_session_timeout_ms: values.number("group.consumer.min.session.timeout.ms"),
             group_consumer_session_timeout_ms: values.number("group.consumer.session.timeout.ms"),
             group_initial_rebalance_delay_ms: values.number("group.initial.rebalance.delay.ms"),
             group_max_session_timeout_ms: values.number("group.max.session.timeout.ms"),
@@ -224,16 +236,50 @@ impl BrokerConfig {
             let reason = "the shortest may not be longer than the longest";
             return contradiction("group.min.session.timeout.ms", value, "group.max.session.timeout.ms", reason);
         }
-        if self.group_consumer_heartbeat_interval_ms >= self.group_consumer_session_timeout_ms {
-            let value = self.group_consumer_heartbeat_interval_ms.to_string();
-            let reason = "a member needs time for more than one heartbeat";
-            let other = "group.consumer.session.timeout.ms";
-            return contradiction("group.consumer.heartbeat.interval.ms", value, other, reason);
-        }
+        self.check_group_relations()?;
         if self.queued_max_request_bytes < self.socket_request_max_bytes {
             let value = self.queued_max_request_bytes.to_string();
             let reason = "the largest request would never fit";
             return contradiction("queued.max.request.bytes", value, "socket.request.max.bytes", reason);
+        }
+        Ok(())
+    }
+
+    /// Whether the settings that groups may change for themselves are within the bounds for that (Kafka's
+    /// `GroupCoordinatorConfig`).
+    fn check_group_relations(&self) -> Result<(), ConfigError> {
+        let contradiction = |name, value: i32, other, reason: &str| {
+            Err(ConfigError::Contradiction { name, value: value.to_string(), other, reason: reason.into() })
+        };
+        let values = Values(&self.set);
+        for key in GROUP_KEYS {
+            let [value, min, max] = [key.synonym, key.min, key.max].map(|name| values.number::<i32>(name));
+            if min > max {
+                return contradiction(key.min, min, key.max, "the least may not be more than the most");
+            }
+            if value < min {
+                return contradiction(
+                    key.synonym,
+                    value,
+                    key.min,
+                    "it may not be less than the least that groups may set",
+                );
+            }
+            if value > max {
+                return contradiction(
+                    key.synonym,
+                    value,
+                    key.max,
+                    "it may not be more than the most that groups may set",
+                );
+            }
+        }
+        let (heartbeat_ms, session_ms) =
+            (self.group_consumer_heartbeat_interval_ms, self.group_consumer_session_timeout_ms);
+        if heartbeat_ms >= session_ms {
+            let reason = "a member needs time for more than one heartbeat";
+            let (name, other) = ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms");
+            return contradiction(name, heartbeat_ms, other, reason);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Configuration: one declarative table of every key ([`table`]), and typed views of it.
 //!
 //! [`BrokerConfig`] is what the broker was started with. [`TopicConfig`] is what holds for one topic: its own setting, else the
-//! broker's (changed at run time, else as started), else the default; [`Layers`] finds it and can say where it came from.
+//! broker's (changed at run time, else as started), else the default; so it is with groups. [`Layers`] finds it and can say where it came from.
 //!
 //! Invariant: a value in one of the typed views, or in the catalog, has passed [`Key::check`].
 //!
@@ -9,6 +9,7 @@
 //! that would have no effect is refused.
 
 mod broker;
+mod group;
 mod key;
 mod listener;
 pub mod table;
@@ -17,6 +18,7 @@ mod tests;
 mod topic;
 
 pub use broker::{BatchValidation, BrokerConfig, check_broker_value};
+pub use group::{check_group_relations, check_group_value};
 pub use key::{Key, Kind, Range, Unit, parse_list};
 pub use listener::Listener;
 pub use topic::{
@@ -40,9 +42,17 @@ pub enum ConfigError {
         /// What was written.
         name: String,
     },
-    /// A topic key of Kafka's without effect here.
-    #[error("Partita does not support the topic config {name}")]
+    /// No such group key; Kafka's words.
+    #[error("Unknown group config name: {name}")]
+    UnknownGroupKey {
+        /// What was written.
+        name: String,
+    },
+    /// A key of Kafka's without effect here.
+    #[error("Partita does not support the {kind} config {name}")]
     Unsupported {
+        /// Whose key it is.
+        kind: &'static str,
         /// What was written.
         name: String,
     },
@@ -55,6 +65,16 @@ pub enum ConfigError {
         value: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A group's setting is beyond another one; Kafka's words.
+    #[error("{name} must be {relation} {other}")]
+    OutOfBounds {
+        /// The one key.
+        name: &'static str,
+        /// How it is to stand to the other one.
+        relation: &'static str,
+        /// The other key.
+        other: &'static str,
     },
     /// Two of a topic's settings do not go together; Kafka's words.
     #[error("conflict topic config setting {name} ({value}) > {other} ({other_value})")]

@@ -1,4 +1,4 @@
-//! Every key that Partita has, once: the broker's and the topics'.
+//! Every key that Partita has, once: the broker's, the topics' and the groups'.
 //!
 //! Only keys that have an effect stand here. A key that Kafka's broker has keeps Kafka's name, type and default; where the
 //! default differs, the doc says so. Each topic key names the broker keys that give its default, the first that is set
@@ -66,6 +66,19 @@ const fn topic(key: Key, synonyms: &'static [Synonym]) -> TopicKey {
     TopicKey { key, synonyms }
 }
 
+/// A key that each group may set for itself, between two of the broker's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupKey {
+    /// The key.
+    pub key: Key,
+    /// The broker key that it falls back to.
+    pub synonym: &'static str,
+    /// The broker key that says the least value.
+    pub min: &'static str,
+    /// The broker key that says the greatest value.
+    pub max: &'static str,
+}
+
 /// The broker's keys, sorted by name.
 #[rustfmt::skip]
 pub static BROKER_KEYS: &[Key] = &[
@@ -92,13 +105,21 @@ pub static BROKER_KEYS: &[Key] = &[
     key("group.consumer.assignors", List, Some("uniform,range"), Plain, ASSIGNORS,
         "The assignors that members of groups of the new protocol may ask for; the first where they ask for none."),
     key("group.consumer.heartbeat.interval.ms", Int, Some("5000"), Milliseconds, AtLeast(1),
-        "How often members of groups of the new protocol are told to send heartbeats."),
+        "Default of consumer.heartbeat.interval.ms: how often members of groups of the new protocol are told to send heartbeats."),
+    key("group.consumer.max.heartbeat.interval.ms", Int, Some("15000"), Milliseconds, AtLeast(1),
+        "The most that consumer.heartbeat.interval.ms of a group may be."),
+    key("group.consumer.max.session.timeout.ms", Int, Some("60000"), Milliseconds, AtLeast(1),
+        "The most that consumer.session.timeout.ms of a group may be."),
     key("group.consumer.max.size", Int, Some(INT_MAX), Count, AtLeast(1),
         "Most members of a group of the new protocol."),
     key("group.consumer.migration.policy", String, Some("bidirectional"), Plain, MIGRATION_POLICIES,
         "Which ways a group with members may go: from the classic protocol to the new one, back, both or neither."),
+    key("group.consumer.min.heartbeat.interval.ms", Int, Some("5000"), Milliseconds, AtLeast(1),
+        "The least that consumer.heartbeat.interval.ms of a group may be."),
+    key("group.consumer.min.session.timeout.ms", Int, Some("45000"), Milliseconds, AtLeast(1),
+        "The least that consumer.session.timeout.ms of a group may be."),
     key("group.consumer.session.timeout.ms", Int, Some("45000"), Milliseconds, AtLeast(1),
-        "How long a member of a group of the new protocol may be silent."),
+        "Default of consumer.session.timeout.ms: how long a member of a group of the new protocol may be silent."),
     key("group.disconnect.grace.ms", Int, Some("3000"), Milliseconds, AtLeast(-1),
         "How long a group member whose connection is lost may be late with its next heartbeat before it is out; -1 waits for its session timeout, as Kafka does. Not for static members. Partita's own."),
     key("group.initial.rebalance.delay.ms", Int, Some("3000"), Milliseconds, AtLeast(0),
@@ -259,6 +280,47 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
         &[same("log.roll.ms"), Synonym { name: "log.roll.hours", scale: 3_600_000 }]),
 ];
 
+/// The groups' keys, sorted by name.
+#[rustfmt::skip]
+pub static GROUP_KEYS: &[GroupKey] = &[
+    GroupKey {
+        key: key("consumer.heartbeat.interval.ms", Int, Some("5000"), Milliseconds, AtLeast(1),
+            "How often members of the group are told to send heartbeats, in the new protocol."),
+        synonym: "group.consumer.heartbeat.interval.ms",
+        min: "group.consumer.min.heartbeat.interval.ms",
+        max: "group.consumer.max.heartbeat.interval.ms",
+    },
+    GroupKey {
+        key: key("consumer.session.timeout.ms", Int, Some("45000"), Milliseconds, AtLeast(1),
+            "How long a member of the group may be silent, in the new protocol."),
+        synonym: "group.consumer.session.timeout.ms",
+        min: "group.consumer.min.session.timeout.ms",
+        max: "group.consumer.max.session.timeout.ms",
+    },
+];
+
+/// Group keys of Kafka's that have no effect here, so that they are refused by name.
+pub static UNSUPPORTED_GROUP_KEYS: &[&str] = &[
+    "consumer.assignment.interval.ms",
+    "consumer.assignor.offload.enable",
+    "share.assignment.interval.ms",
+    "share.assignor.offload.enable",
+    "share.auto.offset.reset",
+    "share.delivery.count.limit",
+    "share.heartbeat.interval.ms",
+    "share.isolation.level",
+    "share.partition.max.record.locks",
+    "share.record.lock.duration.ms",
+    "share.renew.acknowledge.enable",
+    "share.session.timeout.ms",
+    "streams.assignment.interval.ms",
+    "streams.assignor.offload.enable",
+    "streams.heartbeat.interval.ms",
+    "streams.initial.rebalance.delay.ms",
+    "streams.num.standby.replicas",
+    "streams.session.timeout.ms",
+];
+
 /// Topic keys of Kafka's that have no effect here, so that they are refused by name.
 pub static UNSUPPORTED_TOPIC_KEYS: &[&str] = &[
     "compression.gzip.level",
@@ -296,6 +358,11 @@ pub fn broker_key(name: &str) -> Option<&'static Key> {
 /// The topics' key of that name.
 pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
     TOPIC_KEYS.binary_search_by_key(&name, |key| key.key.name).ok().map(|index| &TOPIC_KEYS[index])
+}
+
+/// The groups' key of that name.
+pub fn group_key(name: &str) -> Option<&'static GroupKey> {
+    GROUP_KEYS.binary_search_by_key(&name, |key| key.key.name).ok().map(|index| &GROUP_KEYS[index])
 }
 
 /// Whether a broker key may be changed while the broker runs: those that topics fall back to in their own unit, as in

@@ -2,7 +2,10 @@
 
 use wire::batch::TimestampType;
 
-use super::table::{BROKER_KEYS, OTHER_NAMES, TOPIC_KEYS, UNSUPPORTED_TOPIC_KEYS, broker_key, is_dynamic, topic_key};
+use super::table::{
+    BROKER_KEYS, GROUP_KEYS, OTHER_NAMES, TOPIC_KEYS, UNSUPPORTED_GROUP_KEYS, UNSUPPORTED_TOPIC_KEYS, broker_key,
+    group_key, is_dynamic, topic_key,
+};
 use super::*;
 
 fn parse(settings: &[(&str, &str)]) -> Result<BrokerConfig, ConfigError> {
@@ -16,6 +19,7 @@ fn error(settings: &[(&str, &str)]) -> String {
 #[test]
 fn tables_are_sorted_and_every_default_is_a_valid_value() {
     let keys = BROKER_KEYS.iter().chain(TOPIC_KEYS.iter().map(|topic| &topic.key));
+    let keys = keys.chain(GROUP_KEYS.iter().map(|group| &group.key));
     for key in keys {
         if let Some(default) = key.default {
             assert_eq!(key.check(default), Ok(default), "{}", key.name);
@@ -24,6 +28,8 @@ fn tables_are_sorted_and_every_default_is_a_valid_value() {
     }
     assert!(BROKER_KEYS.is_sorted_by(|a, b| a.name < b.name));
     assert!(TOPIC_KEYS.is_sorted_by(|a, b| a.key.name < b.key.name));
+    assert!(GROUP_KEYS.is_sorted_by(|a, b| a.key.name < b.key.name));
+    assert!(UNSUPPORTED_GROUP_KEYS.iter().all(|name| group_key(name).is_none()));
     assert!(UNSUPPORTED_TOPIC_KEYS.iter().all(|name| topic_key(name).is_none()));
     assert!(OTHER_NAMES.iter().all(|(other, here)| broker_key(other).is_none() && broker_key(here).is_some()));
 }
@@ -42,6 +48,37 @@ fn each_synonym_is_a_broker_key_of_the_same_range_whose_default_agrees() {
         if let Some(number) = default {
             assert_eq!(topic.key.default, Some((number * last.scale).to_string().as_str()), "{}", topic.key.name);
         }
+    }
+}
+
+#[test]
+fn each_group_key_falls_back_to_a_broker_key_like_it_and_is_bounded_by_two_more() {
+    for group in GROUP_KEYS {
+        for name in [group.synonym, group.min, group.max] {
+            let key = broker_key(name).expect("a broker key");
+            assert_eq!((key.kind, key.range), (group.key.kind, group.key.range), "{name}");
+            assert!(key.default.is_some(), "{name}");
+        }
+        assert_eq!(broker_key(group.synonym).and_then(|key| key.default), group.key.default);
+    }
+}
+
+#[test]
+fn what_holds_for_groups_is_within_the_bounds_of_what_they_may_set() {
+    for (settings, named) in [
+        (vec![("group.consumer.session.timeout.ms", "44999")], "group.consumer.min.session.timeout.ms"),
+        (vec![("group.consumer.session.timeout.ms", "60001")], "group.consumer.max.session.timeout.ms"),
+        (vec![("group.consumer.heartbeat.interval.ms", "4999")], "group.consumer.min.heartbeat.interval.ms"),
+        (vec![("group.consumer.heartbeat.interval.ms", "15001")], "group.consumer.max.heartbeat.interval.ms"),
+        (vec![("group.consumer.max.session.timeout.ms", "44999")], "group.consumer.min.session.timeout.ms"),
+        (vec![("group.consumer.max.heartbeat.interval.ms", "4999")], "group.consumer.min.heartbeat.interval.ms"),
+        (
+            vec![("group.consumer.min.session.timeout.ms", "5000"), ("group.consumer.session.timeout.ms", "5000")],
+            "group.consumer.heartbeat.interval.ms",
+        ),
+    ] {
+        let message = error(&settings);
+        assert!(message.contains(named) && message.contains("contradicts"), "{settings:?}: {message}");
     }
 }
 
@@ -151,7 +188,7 @@ fn the_finest_retention_that_is_set_counts() {
     let none = ConfigMap::new();
     let retention = |settings: &[(&str, &str)]| {
         let start = parse(settings).expect("valid settings");
-        TopicConfig::resolve(&Layers { topic: &none, node: &none, cluster: &none, start: &start }).retention_ms
+        TopicConfig::resolve(&Layers { own: &none, node: &none, cluster: &none, start: &start }).retention_ms
     };
     assert_eq!(retention(&[("log.retention.hours", "2")]), Some(7_200_000));
     assert_eq!(retention(&[("log.retention.hours", "2"), ("log.retention.minutes", "3")]), Some(180_000));
@@ -167,7 +204,7 @@ fn a_topics_own_setting_stands_before_the_brokers() {
     let map = |value: &str| ConfigMap::from([("log.retention.ms".into(), value.into())]);
     let (none, node, cluster) = (ConfigMap::new(), map("200"), map("300"));
     let topic = ConfigMap::from([("retention.ms".into(), "100".into())]);
-    let layers = Layers { topic: &topic, node: &node, cluster: &cluster, start: &start };
+    let layers = Layers { own: &topic, node: &node, cluster: &cluster, start: &start };
     let key = topic_key("retention.ms").expect("a topic key");
     let found: Vec<_> = layers.of_topic_key(key).iter().map(|value| (value.name, value.value, value.source)).collect();
     assert_eq!(
@@ -181,7 +218,7 @@ fn a_topics_own_setting_stands_before_the_brokers() {
         ]
     );
     assert_eq!(TopicConfig::resolve(&layers).retention_ms, Some(100));
-    assert_eq!(TopicConfig::resolve(&Layers { topic: &none, ..layers }).retention_ms, Some(200));
+    assert_eq!(TopicConfig::resolve(&Layers { own: &none, ..layers }).retention_ms, Some(200));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use wire::batch::TimestampType;
 use super::ConfigError;
 use super::broker::BrokerConfig;
 use super::key::parse_list;
-use super::table::{TopicKey, UNSUPPORTED_TOPIC_KEYS, broker_key, topic_key};
+use super::table::{GroupKey, TopicKey, UNSUPPORTED_TOPIC_KEYS, broker_key, topic_key};
 
 /// Settings of one resource by key, values checked.
 pub type ConfigMap = BTreeMap<String, String>;
@@ -26,6 +26,8 @@ pub enum Source {
     Static = 4,
     /// The table's default.
     Default = 5,
+    /// Set on the group.
+    Group = 8,
 }
 
 /// One of the values that a key could have, with the name of the key that gives it.
@@ -55,11 +57,11 @@ fn scale(number: i64, factor: i64) -> i64 {
     if number < 0 { number } else { number.saturating_mul(factor) }
 }
 
-/// Where a topic's or the broker's settings may stand, the nearest first.
+/// Where the settings of a topic, a group or the broker may stand, the nearest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Layers<'a> {
-    /// The topic's own.
-    pub topic: &'a ConfigMap,
+    /// The topic's or the group's own.
+    pub own: &'a ConfigMap,
     /// This broker's, set at run time.
     pub node: &'a ConfigMap,
     /// All brokers', set at run time.
@@ -72,7 +74,7 @@ impl<'a> Layers<'a> {
     /// All values that a topic key has, the one that counts first; never empty.
     pub fn of_topic_key(&self, topic_key: &'static TopicKey) -> Vec<Sourced<'a>> {
         let name = topic_key.key.name;
-        let own = self.topic.get(name).map(|value| Sourced { name, value, source: Source::Topic, scale: 1 });
+        let own = self.own.get(name).map(|value| Sourced { name, value, source: Source::Topic, scale: 1 });
         let synonyms = topic_key.synonyms.iter();
         let mut values: Vec<_> = own
             .into_iter()
@@ -83,6 +85,13 @@ impl<'a> Layers<'a> {
             values.push(Sourced { name, value, source: Source::Default, scale: 1 });
         }
         values
+    }
+
+    /// All values that a group key has, the one that counts first; never empty.
+    pub fn of_group_key(&self, group_key: &'static GroupKey) -> Vec<Sourced<'a>> {
+        let name = group_key.key.name;
+        let own = self.own.get(name).map(|value| Sourced { name, value, source: Source::Group, scale: 1 });
+        own.into_iter().chain(self.of_broker_key_scaled(group_key.synonym, 1)).collect()
     }
 
     /// All values that a broker key has, the one that counts first; empty for an unset key without default.
@@ -212,7 +221,7 @@ impl TopicConfig {
 impl Default for TopicConfig {
     fn default() -> Self {
         let none = ConfigMap::new();
-        Self::resolve(&Layers { topic: &none, node: &none, cluster: &none, start: &BrokerConfig::default() })
+        Self::resolve(&Layers { own: &none, node: &none, cluster: &none, start: &BrokerConfig::default() })
     }
 }
 
@@ -223,7 +232,9 @@ impl Default for TopicConfig {
 pub fn check_topic_value<'a>(name: &str, value: &'a str) -> Result<&'a str, ConfigError> {
     match topic_key(name) {
         Some(key) => key.key.check(value),
-        None if UNSUPPORTED_TOPIC_KEYS.contains(&name) => Err(ConfigError::Unsupported { name: name.into() }),
+        None if UNSUPPORTED_TOPIC_KEYS.contains(&name) => {
+            Err(ConfigError::Unsupported { kind: "topic", name: name.into() })
+        }
         None => Err(ConfigError::UnknownTopicKey { name: name.into() }),
     }
 }

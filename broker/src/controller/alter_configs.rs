@@ -1,9 +1,9 @@
-//! AlterConfigs and IncrementalAlterConfigs: settings of topics and of brokers.
+//! AlterConfigs and IncrementalAlterConfigs: settings of topics, of brokers and of groups. A group need not be there.
 //!
 //! A resource changes as a whole or not at all. Refusals are those of Kafka 4.3.1.
 //!
 //! Deviations: an unknown broker setting is refused, which Kafka keeps; an unknown operation is INVALID_REQUEST, which Kafka
-//! answers with UNKNOWN_SERVER_ERROR. Loggers, client metrics and groups have no settings.
+//! answers with UNKNOWN_SERVER_ERROR. Loggers and client metrics have no settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,8 +17,11 @@ use wire::api::{
 use wire::records::metadata::{ConfigRecord, MetadataRecord};
 
 use crate::catalog::{ResourceType, check_topic_name};
-use crate::config::table::{broker_key, is_dynamic, topic_key};
-use crate::config::{ConfigMap, Key, Kind, check_broker_value, check_topic_relations, check_topic_value, parse_list};
+use crate::config::table::{broker_key, group_key, is_dynamic, topic_key};
+use crate::config::{
+    ConfigMap, Key, Kind, check_broker_value, check_group_relations, check_group_value, check_topic_relations,
+    check_topic_value, parse_list,
+};
 
 use super::{Context, ControllerResponse, Decision, Refusal};
 
@@ -150,6 +153,8 @@ impl Context<'_> {
                 }
                 Ok(Resource { kind: ResourceType::Broker, name })
             }
+            Some(ResourceType::Group) if name.is_empty() => invalid("Default group resources are not allowed.".into()),
+            Some(ResourceType::Group) => Ok(Resource { kind: ResourceType::Group, name }),
             None => invalid(format!("Unknown resource type {code}")),
         }
     }
@@ -219,6 +224,10 @@ impl Context<'_> {
                     let layered = layers.of_broker_key(key.name).first().map(|value| value.value.to_owned());
                     Some((key, current.get(name).cloned().or(layered)))
                 }
+                ResourceType::Group => {
+                    let key = group_key(name)?;
+                    Some((&key.key, Some(layers.of_group_key(key)[0].scaled())))
+                }
             })
             .ok_or_else(|| unknown(resource, name))?;
         if key.kind != Kind::List {
@@ -230,11 +239,13 @@ impl Context<'_> {
         checked(resource, name, &list.join(","))
     }
 
-    /// Whether what a topic will have goes together.
+    /// Whether what a topic or a group will have goes together.
     fn check_relations(&self, resource: &Resource<'_>, changes: &ConfigChanges) -> Result<(), Refusal> {
-        if resource.kind != ResourceType::Topic {
-            return Ok(());
-        }
+        let check = match resource.kind {
+            ResourceType::Topic => check_topic_relations,
+            ResourceType::Group => check_group_relations,
+            ResourceType::Broker => return Ok(()),
+        };
         let mut configs = ConfigMap::clone(&self.current(resource));
         for (name, value) in changes {
             match value {
@@ -242,7 +253,7 @@ impl Context<'_> {
                 None => configs.remove(name),
             };
         }
-        let checked = self.catalog.with_layers(&configs, check_topic_relations);
+        let checked = self.catalog.with_layers(&configs, check);
         checked.map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))
     }
 
@@ -279,6 +290,9 @@ fn unknown(resource: &Resource<'_>, name: &str) -> Refusal {
 fn checked(resource: &Resource<'_>, name: &str, value: &str) -> Result<String, Refusal> {
     match resource.kind {
         ResourceType::Topic => check_topic_value(name, value)
+            .map(str::to_owned)
+            .map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string())),
+        ResourceType::Group => check_group_value(name, value)
             .map(str::to_owned)
             .map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string())),
         ResourceType::Broker if broker_key(name).is_some() && !is_dynamic(name) => {

@@ -63,7 +63,8 @@ impl Changes {
                         changes.affected.extend(topic.map(|topic| topic.id));
                     }
                     Some(ResourceType::Broker) => changes.affected.extend(before.topics().map(|topic| topic.id)),
-                    None => {}
+                    // Whoever has to do with groups looks at the image.
+                    Some(ResourceType::Group) | None => {}
                 },
                 _ => {}
             }

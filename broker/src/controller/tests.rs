@@ -23,6 +23,7 @@ use crate::catalog::ResourceType;
 const NODE: i32 = 1;
 const TOPIC: i8 = ResourceType::Topic as i8;
 const BROKER: i8 = ResourceType::Broker as i8;
+const GROUP: i8 = ResourceType::Group as i8;
 
 /// Key, operation, value.
 type Alteration<'a> = (&'a str, i8, Option<&'a str>);
@@ -600,6 +601,54 @@ fn settings_change_what_holds_for_the_topics_they_touch() {
     assert_eq!(retention(&driver, a), None, "without the delete policy all is kept");
     assert_eq!(said(&driver.alter(vec![(TOPIC, "a", vec![("cleanup.policy", 2, Some("delete"))])])), [(0, "")]);
     assert_eq!(retention(&driver, a), Some(7));
+}
+
+#[test]
+fn a_groups_settings_stay_within_the_brokers_bounds() {
+    let mut driver = Driver::new();
+    let (session, heartbeat) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    let one = |name, value| vec![(name, 0, Some(value))];
+    let results = driver.alter(vec![
+        (GROUP, "", one(session, "50000")),
+        (GROUP, "a", one(session, "44999")),
+        (GROUP, "b", one(session, "60001")),
+        (GROUP, "c", one(heartbeat, "4999")),
+        (GROUP, "d", one(heartbeat, "15001")),
+        (GROUP, "e", one(session, "abc")),
+        (GROUP, "f", one("foo", "1")),
+        (GROUP, "g", one("share.session.timeout.ms", "50000")),
+        (GROUP, "h", vec![(session, 2, Some("1"))]),
+        (GROUP, "i", vec![(session, 0, Some(" 60000 ")), (heartbeat, 0, Some("15000"))]),
+        (GROUP, "j", vec![(session, 1, None), ("foo", 1, None)]),
+    ]);
+    // Kafka 4.3.1's words, but for the share group's.
+    let bound = |name: &str, relation: &str, other: &str| format!("{name} must be {relation} than or equal to {other}");
+    assert_eq!(
+        said(&results),
+        [
+            (42, "Default group resources are not allowed."),
+            (40, bound(session, "greater", "group.consumer.min.session.timeout.ms").as_str()),
+            (40, bound(session, "less", "group.consumer.max.session.timeout.ms").as_str()),
+            (40, bound(heartbeat, "greater", "group.consumer.min.heartbeat.interval.ms").as_str()),
+            (40, bound(heartbeat, "less", "group.consumer.max.heartbeat.interval.ms").as_str()),
+            (40, "Invalid value abc for configuration consumer.session.timeout.ms: Not a number of type INT"),
+            (40, "Unknown group config name: foo"),
+            (40, "Partita does not support the group config share.session.timeout.ms"),
+            (40, "Can't APPEND to key consumer.session.timeout.ms because its type is not LIST."),
+            (0, ""),
+            (0, ""),
+        ]
+    );
+    assert_eq!(driver.image().configured(ResourceType::Group).collect::<Vec<_>>(), ["i"]);
+    let after = Driver::restarted(driver.log);
+    let own = after.image().configs(ResourceType::Group, "i");
+    assert_eq!(
+        (own.get(session).map(String::as_str), own.get(heartbeat).map(String::as_str)),
+        (Some("60000"), Some("15000"))
+    );
+    let mut after = after;
+    assert_eq!(said(&after.alter(vec![(GROUP, "i", vec![(session, 1, None), (heartbeat, 1, None)])])), [(0, "")]);
+    assert_eq!(after.image().configured(ResourceType::Group).count(), 0);
 }
 
 #[test]

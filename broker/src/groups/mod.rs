@@ -13,7 +13,7 @@
 //! 3. [`GroupEffect::Append`] is a batch to append to the group's partition; [`Groups::appended`] says how that went.
 //!    A partition's writes are appended, and become durable, in the order in which they came out.
 //! 4. [`Groups::disconnected`] says that a connection is lost on which requests came.
-//! 5. [`Groups::set_image`] says what topics there are: at first, and whenever that changes.
+//! 5. [`Groups::set_image`] says what topics there are and what groups have set: at first, and whenever that changes.
 //! 6. [`Groups::tick`] is due at [`Groups::deadline`].
 //!
 //! Invariants: committed offsets are what the durable records say, in their order, so that a load gives what was
@@ -47,6 +47,7 @@ mod outbox;
 mod rebalance;
 mod records;
 mod request;
+mod setting;
 mod static_member;
 mod sync;
 pub mod topic_regex;
@@ -69,6 +70,7 @@ pub use outbox::WriteId;
 use outbox::{Outbox, PendingWrite, Then, Turn};
 use records::GroupRecord;
 pub use request::{GroupRequest, GroupResponse};
+pub use setting::GroupSetting;
 pub use topics::offset_fetch_response;
 
 use crate::Token;
@@ -79,10 +81,10 @@ use assignor::Assignor;
 /// The settings that decide about groups of the new protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsumerGroupConfig {
-    /// How often members are told to send heartbeats, in ms (`group.consumer.heartbeat.interval.ms`).
-    pub heartbeat_interval_ms: i32,
-    /// How long a member may be silent, in ms (`group.consumer.session.timeout.ms`).
-    pub session_timeout_ms: i32,
+    /// How often members are told to send heartbeats (`group.consumer.heartbeat.interval.ms`, and its `min` and `max`).
+    pub heartbeat_interval: GroupSetting,
+    /// How long a member may be silent (`group.consumer.session.timeout.ms`, and its `min` and `max`).
+    pub session_timeout: GroupSetting,
     /// Most members of a group (`group.consumer.max.size`).
     pub size_max: usize,
     /// Which ways a living group may go between the classic and the new protocol (`group.consumer.migration.policy`).
@@ -131,8 +133,16 @@ impl From<&BrokerConfig> for GroupConfig {
             offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
             offsets_partitions: config.offsets_topic_num_partitions,
             consumer: ConsumerGroupConfig {
-                heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
-                session_timeout_ms: config.group_consumer_session_timeout_ms,
+                heartbeat_interval: GroupSetting {
+                    default_ms: config.group_consumer_heartbeat_interval_ms,
+                    ms_min: config.group_consumer_min_heartbeat_interval_ms,
+                    ms_max: config.group_consumer_max_heartbeat_interval_ms,
+                },
+                session_timeout: GroupSetting {
+                    default_ms: config.group_consumer_session_timeout_ms,
+                    ms_min: config.group_consumer_min_session_timeout_ms,
+                    ms_max: config.group_consumer_max_session_timeout_ms,
+                },
                 size_max: config.group_consumer_max_size,
                 migration: config.group_consumer_migration_policy,
                 assignors: config.group_consumer_assignors,

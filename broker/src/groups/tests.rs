@@ -79,6 +79,7 @@ transcripts! {
     consumer_expressions,
     consumer_joins,
     consumer_heartbeat_intervals,
+    consumer_group_configs,
     upgrade_eager,
     upgrade_cooperative,
     downgrade,

@@ -15,7 +15,7 @@ const EXPIRATION_MS: i64 = 86_400_000;
 fn config() -> TopicConfig {
     let unset = ConfigMap::new();
     let defaults = BrokerConfig::parse(std::iter::empty::<(&str, &str)>()).expect("the defaults are valid");
-    TopicConfig::resolve(&Layers { topic: &unset, node: &unset, cluster: &unset, start: &defaults })
+    TopicConfig::resolve(&Layers { own: &unset, node: &unset, cluster: &unset, start: &defaults })
 }
 
 fn start(log_end: i64) -> PartitionStart {

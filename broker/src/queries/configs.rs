@@ -1,6 +1,6 @@
-//! DescribeConfigs: what holds for a topic or a broker, and where it comes from.
+//! DescribeConfigs: what holds for a topic, a broker or a group, and where it comes from.
 //!
-//! Topics show all their keys. A broker shows all of its keys, the empty name those that are set for all brokers at run time.
+//! Topics and groups show all their keys; a group need not be there. A broker shows all of its keys, the empty name those that are set for all brokers at run time.
 //! Answers are those of Kafka 4.3.1, but for the keys that there are and their docs, which are this broker's; a resource of an
 //! unknown kind is refused by itself, where Kafka refuses the whole request.
 
@@ -13,7 +13,7 @@ use wire::api::k32_describe_configs::{
 use wire::api::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use crate::catalog::{Catalog, ResourceType, check_topic_name};
-use crate::config::table::{BROKER_KEYS, TOPIC_KEYS, is_dynamic};
+use crate::config::table::{BROKER_KEYS, GROUP_KEYS, TOPIC_KEYS, is_dynamic};
 use crate::config::{ConfigMap, Key, Source, Sourced};
 
 /// Answers DescribeConfigs.
@@ -57,6 +57,10 @@ fn describe(catalog: &Catalog, resource: &DescribeConfigsResource, request: &Des
             }
             Err(_) => Err((ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))),
         },
+        Some(ResourceType::Group) if name.is_empty() => {
+            Err((ErrorCode::InvalidRequest, "Group name must not be empty".into()))
+        }
+        Some(ResourceType::Group) => Ok(describe_group(catalog, name, &wanted)),
         None => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", resource.resource_type))),
     }
 }
@@ -106,6 +110,13 @@ fn describe_topic(catalog: &Catalog, name: &str, wanted: &Wanted<'_>) -> Vec<Des
     catalog.with_layers(&catalog.image.configs(ResourceType::Topic, name), |layers| {
         let keys = TOPIC_KEYS.iter().filter(|topic| wanted.key(topic.key.name));
         keys.map(|topic| wanted.entry(&topic.key, &layers.of_topic_key(topic), false)).collect()
+    })
+}
+
+fn describe_group(catalog: &Catalog, name: &str, wanted: &Wanted<'_>) -> Vec<DescribeConfigsResourceResult> {
+    catalog.with_layers(&catalog.image.configs(ResourceType::Group, name), |layers| {
+        let keys = GROUP_KEYS.iter().filter(|group| wanted.key(group.key.name));
+        keys.map(|group| wanted.entry(&group.key, &layers.of_group_key(group), false)).collect()
     })
 }
 

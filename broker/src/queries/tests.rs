@@ -23,6 +23,7 @@ use super::*;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const GROUP: i8 = 32;
 
 fn id(topic: u128) -> Uuid {
     Uuid::from_u128(topic)
@@ -348,6 +349,33 @@ fn a_brokers_settings_are_read_only_unless_they_can_change() {
 }
 
 #[test]
+fn a_groups_settings_tell_where_they_come_from() {
+    let (session, heartbeat) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    let catalog = catalog(&[], &[(GROUP, "g", session, "50000")], &[("group.consumer.session.timeout.ms", "46000")]);
+    let of = |group: &str| {
+        let configs = configs(&catalog, GROUP, group, None).results.remove(0).configs.into_iter();
+        let shown = configs.map(|config| {
+            let synonyms = config.synonyms.into_iter().map(|synonym| (synonym.name, synonym.value, synonym.source));
+            (config.name, config.value.unwrap_or_default(), config.config_source, config.read_only, synonyms.collect())
+        });
+        shown.collect::<Vec<(String, String, i8, bool, Vec<_>)>>()
+    };
+    let value = |name: &str, value: &str, source: i8| (name.to_owned(), Some(value.to_owned()), source);
+    let start = value("group.consumer.session.timeout.ms", "46000", 4);
+    let default = value("group.consumer.session.timeout.ms", "45000", 5);
+    let interval = (
+        heartbeat.to_owned(),
+        "5000".to_owned(),
+        5,
+        false,
+        vec![value("group.consumer.heartbeat.interval.ms", "5000", 5)],
+    );
+    let own = vec![value(session, "50000", 8), start.clone(), default.clone()];
+    assert_eq!(of("g"), [interval.clone(), (session.into(), "50000".into(), 8, false, own)]);
+    assert_eq!(of("nobody"), [interval, (session.into(), "46000".into(), 4, false, vec![start, default])]);
+}
+
+#[test]
 fn settings_of_what_is_not_there_are_refused() {
     let catalog = catalog(&[], &[], &[]);
     for (kind, name, code, message) in [
@@ -361,6 +389,7 @@ fn settings_of_what_is_not_there_are_refused() {
         (TOPIC, "", 17, "Topic name is invalid: the empty string is not allowed"),
         (BROKER, "9", 42, "Unexpected broker id, expected 1 or empty string, but received 9"),
         (BROKER, "x", 42, "Broker id must be an integer, but it is: x"),
+        (GROUP, "", 42, "Group name must not be empty"),
         (55, "", 42, "Unsupported resource type: 55"),
     ] {
         let result = configs(&catalog, kind, name, None).results.remove(0);

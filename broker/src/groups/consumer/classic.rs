@@ -131,7 +131,7 @@ impl ConsumerGroup {
         });
         member.rebalance_deadline = None;
         member.heard(turn);
-        member.begin_session(turn);
+        member.begin_session(turn, &self.id);
         self.connections.extend(turn.from);
         let moves_on = before.is_none_or(|before| !before.has_subscription_of(&member));
         let reason = if before.is_some() { Reason::SubscriptionChanged } else { Reason::MemberJoined };
@@ -154,7 +154,7 @@ impl ConsumerGroup {
             Ok(()) => self.members.get_mut(&request.member_id).expect("it was just checked"),
         };
         member.heard(turn);
-        member.begin_session(turn);
+        member.begin_session(turn, &self.id);
         member.rebalance_deadline = None;
         member.schedule(&mut self.timers);
         let response = SyncGroupResponse {
@@ -206,7 +206,7 @@ impl ConsumerGroup {
         let instance_id = request.group_instance_id.as_deref();
         let member = self.classic_member(&request.member_id, instance_id, request.generation_id)?;
         member.heard(turn);
-        member.begin_session(turn);
+        member.begin_session(turn, &request.group_id);
         self.connections.extend(turn.from);
         self.catch_up(turn);
         let member = &self.members[&request.member_id];

@@ -12,10 +12,10 @@ use super::member::Member;
 const MEMBER_EPOCH_VERSION: i16 = 9;
 
 impl Member {
-    /// Starts its session anew.
-    pub(super) fn begin_session(&mut self, turn: &Turn<'_>) {
+    /// Starts its session in a group anew.
+    pub(super) fn begin_session(&mut self, turn: &Turn<'_>, group_id: &str) {
         let classic = self.classic.as_ref().map(|classic| classic.session_timeout_ms);
-        let session_timeout_ms = classic.unwrap_or(turn.config.consumer.session_timeout_ms);
+        let session_timeout_ms = classic.unwrap_or_else(|| turn.session_timeout_ms(group_id));
         self.session_deadline = Some(turn.now_ms + i64::from(session_timeout_ms));
     }
 
@@ -65,8 +65,8 @@ impl ConsumerGroup {
     /// A client's connection has ended: its member is out unless it is heard again soon.
     pub fn disconnected(&mut self, turn: &Turn<'_>, connection: ConnectionId) {
         self.connections.remove(&connection);
+        let interval_ms = i64::from(turn.heartbeat_interval_ms(&self.id));
         for member in self.members.values_mut().filter(|member| member.connection == Some(connection)) {
-            let interval_ms = i64::from(turn.config.consumer.heartbeat_interval_ms);
             let next_heartbeat_ms = member.last_heard_ms.map_or(turn.now_ms, |heard_ms| heard_ms + interval_ms);
             let lost = Lost::new(turn, next_heartbeat_ms, member.instance_id.as_deref());
             self.lost_until_ms = self.lost_until_ms.max(lost.deadline);

@@ -155,7 +155,7 @@ impl ConsumerGroup {
     /// When a member is to come again: sooner than usual while it waits for partitions, while one whose connection is lost may
     /// leave it some, or if it is the first to step up when anybody goes.
     fn heartbeat_interval_ms(&self, turn: &Turn<'_>, member: &Member) -> i32 {
-        let usual_ms = turn.config.consumer.heartbeat_interval_ms;
+        let usual_ms = turn.heartbeat_interval_ms(&self.id);
         let is_expectant = member.state == MemberState::UnreleasedPartitions
             || self.lost_until_ms.is_some_and(|until_ms| turn.now_ms <= until_ms)
             || self.is_next_in_line(member);
@@ -243,7 +243,8 @@ impl ConsumerGroup {
             && !member.is_changed_by(heartbeat)
         {
             member.heard(turn);
-            member.begin_session(turn);
+            member.begin_session(turn, &self.id);
+            member.schedule(&mut self.timers);
             let is_settled = self.epoch == self.target_epoch && !self.topics_changed;
             return (!is_settled || !member.is_reconciled_to(self.target_epoch)).then(|| member.assigned.clone());
         }
@@ -251,7 +252,7 @@ impl ConsumerGroup {
         let mut member = before.clone().unwrap_or_else(|| Member::new(id.clone()));
         member.update(heartbeat);
         member.heard(turn);
-        member.begin_session(turn);
+        member.begin_session(turn, &self.id);
         if self.epoch == 0 {
             // A group moves on when it is created, and again when somebody subscribes.
             self.bump_epoch();

@@ -80,7 +80,7 @@ impl ConsumerGroup {
             if let Some(instance_id) = &member.instance_id {
                 self.static_members.insert(instance_id.clone(), id.clone());
             }
-            member.begin_session(turn);
+            member.begin_session(turn, &self.id);
             if member.state == MemberState::UnrevokedPartitions {
                 member.await_revocation(turn.now_ms);
             }

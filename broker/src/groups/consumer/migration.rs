@@ -52,7 +52,7 @@ impl ConsumerGroup {
             let Adopted { mut member, assigned, claimed } =
                 adopt(member, protocol, group.generation, turn.image).map_err(refuse)?;
             claims.push((member.id.clone(), claimed));
-            member.begin_session(turn);
+            member.begin_session(turn, &group.id);
             consumer.target.insert(member.id.clone(), Assignment::new());
             consumer.changes.insert(Change::Target(member.id.clone()));
             let member_id = member.id.clone();

@@ -15,7 +15,8 @@ use wire::{ErrorCode, TopicPartitionId};
 
 use super::super::assignor::Assignor;
 use super::super::{
-    ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy, WriteId,
+    ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, GroupSetting, Groups, MigrationPolicy,
+    WriteId,
 };
 use super::consumer::Topics;
 use super::tick_next;
@@ -78,8 +79,8 @@ impl World {
             offsets_retention_check_interval_ms: 1_000_000,
             offsets_partitions: 1,
             consumer: ConsumerGroupConfig {
-                heartbeat_interval_ms: 50,
-                session_timeout_ms: SESSION_MS,
+                heartbeat_interval: GroupSetting::fixed(50),
+                session_timeout: GroupSetting::fixed(SESSION_MS),
                 size_max: 1_000,
                 assignors: &Assignor::ALL,
                 migration: MigrationPolicy::Bidirectional,

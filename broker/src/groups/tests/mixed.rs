@@ -22,7 +22,7 @@ use wire::records::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProto
 
 use super::super::group::Group;
 use super::super::{
-    ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
+    ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, GroupSetting, Groups, MigrationPolicy,
 };
 use super::super::{WriteId, assignor::Assignor};
 use super::consumer::Topics;
@@ -282,8 +282,8 @@ impl World {
             offsets_retention_check_interval_ms: 1_000_000,
             offsets_partitions: 1,
             consumer: ConsumerGroupConfig {
-                heartbeat_interval_ms: 1_000,
-                session_timeout_ms: SESSION_TIMEOUT_MS as i32,
+                heartbeat_interval: GroupSetting::fixed(1_000),
+                session_timeout: GroupSetting::fixed(SESSION_TIMEOUT_MS as i32),
                 size_max: 100,
                 migration: MigrationPolicy::Bidirectional,
                 assignors: &Assignor::ALL,

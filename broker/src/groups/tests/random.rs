@@ -18,8 +18,8 @@ use wire::api::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCom
 use super::super::assignor::Assignor;
 use super::super::group::Group;
 use super::super::{
-    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
-    WriteId,
+    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, GroupSetting, Groups,
+    MigrationPolicy, WriteId,
 };
 use super::tick_next;
 use crate::Token;
@@ -59,8 +59,8 @@ impl World {
             offsets_retention_check_interval_ms: 500,
             offsets_partitions: 1,
             consumer: ConsumerGroupConfig {
-                heartbeat_interval_ms: 100,
-                session_timeout_ms: 400,
+                heartbeat_interval: GroupSetting::fixed(100),
+                session_timeout: GroupSetting::fixed(400),
                 size_max: 3,
                 migration: MigrationPolicy::Bidirectional,
                 assignors: &Assignor::ALL,

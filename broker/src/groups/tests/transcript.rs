@@ -17,6 +17,7 @@
 //! | `beat WHO [id= epoch= v= topics=T,… owns=T-P,… instance= rack= rebalance= assignor= regex=]` | joins with epoch 0 |
 //! | `describe-consumer WHO` | |
 //! | `topics NAME:PARTITIONS …` | all that there are from now on |
+//! | `group-config GROUP KEY [VALUE]` | what a group sets for itself; nothing without a value |
 //! | `durable`, `fail ERROR` | how all writes under way end |
 //! | `fail-first ERROR` | how the oldest write under way ends |
 //! | `advance MS` | time passes, deadline by deadline |
@@ -42,19 +43,20 @@ use wire::api::{
     SyncGroupRequest,
 };
 use wire::batch;
+use wire::records::metadata::ConfigRecord;
 
 use super::super::assignor::Assignor;
 use super::super::explain::{PartitionEnd, PartitionEnds, explain};
 use super::super::records::GroupRecord;
 use super::super::{
-    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, Groups, MigrationPolicy,
-    WriteId,
+    ConnectionId, ConsumerGroupConfig, GroupConfig, GroupEffect, GroupRequest, GroupResponse, GroupSetting, Groups,
+    MigrationPolicy, WriteId,
 };
 use super::consumer::{HEARTBEAT_INTERVAL_MS, Topics};
 use super::embedded;
 use super::show::{show, show_findings};
 use super::tick_next;
-use crate::catalog::Image;
+use crate::catalog::{Image, ResourceType};
 
 /// One partition of the offsets topic holds all groups.
 const PARTITION: i32 = 0;
@@ -170,8 +172,8 @@ impl Transcript {
             offsets_retention_check_interval_ms: 600_000,
             offsets_partitions: 1,
             consumer: ConsumerGroupConfig {
-                heartbeat_interval_ms: HEARTBEAT_INTERVAL_MS,
-                session_timeout_ms: 45_000,
+                heartbeat_interval: GroupSetting { default_ms: HEARTBEAT_INTERVAL_MS, ms_min: 5_000, ms_max: 15_000 },
+                session_timeout: GroupSetting { default_ms: 45_000, ms_min: 45_000, ms_max: 60_000 },
                 size_max: 100,
                 migration: MigrationPolicy::Bidirectional,
                 assignors: &Assignor::ALL,
@@ -211,6 +213,16 @@ impl Transcript {
             "topics" => {
                 let topics: Vec<&str> = words.collect();
                 self.image = Arc::new(self.topics.set(&topics));
+                self.groups.set_image(self.image.clone());
+            }
+            "group-config" => {
+                let mut word = || words.next().map(str::to_owned);
+                let (resource_name, name, value) = (word().expect("a group"), word().expect("a key"), word());
+                let resource_type = ResourceType::Group as i8;
+                let mut image = Image::clone(&self.image);
+                let record = ConfigRecord { resource_type, resource_name, name, value };
+                image.apply(image.last_offset() + 1, &record.into()).expect("a group's setting");
+                self.image = Arc::new(image);
                 self.groups.set_image(self.image.clone());
             }
             "topic-deleted" => self.groups.topic_deleted(self.now_ms, words.next().expect("a topic")),
