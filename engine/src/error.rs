@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::disk::DiskError;
+use crate::segment::Rotten;
 
 /// An operating error of the engine.
 #[derive(Debug, Clone, Error)]
@@ -26,6 +27,18 @@ pub enum EngineError {
         position: u64,
         /// What is wrong.
         what: String,
+    },
+    /// A segment holds no whole batch where one must be, because the device has changed it or cannot read it.
+    #[error(
+        "{path} at byte {position}: {what}; offsets {first} to {last} cannot be read",
+        path = path.display(), position = rotten.position, what = rotten.what,
+        first = rotten.offsets.start, last = rotten.offsets.end - 1
+    )]
+    Rotten {
+        /// The segment's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        rotten: Box<Rotten>,
     },
     /// A file was written by a newer release.
     #[error("{path}: format version {found} is newer than {supported}, the newest that this release reads", path = path.display())]

@@ -18,6 +18,7 @@ pub mod partition_metadata;
 pub mod producer_snapshot;
 pub mod recovery;
 pub mod retention;
+pub mod scrub;
 pub mod segment;
 pub mod store;
 pub mod tail;

@@ -60,6 +60,17 @@ impl<W: World> Core<W> {
                 "the disk is full: appends are refused until there is space again; reads go on"
             ),
             StoreEvent::Cleaned { key, stats, error } => cleaning::cleaned(self, state, key, stats, error),
+            StoreEvent::Rotten { key, path, rotten } => tracing::error!(
+                topic = state.store.log(key).map_or("?", |log| log.topic()),
+                partition = key.partition,
+                file = %path.display(),
+                position = rotten.position,
+                first_offset = rotten.offsets.start,
+                last_offset = rotten.offsets.end - 1,
+                reason = rotten.what,
+                "P0401: the disk has damaged a record batch: readers of these offsets are told CORRUPT_MESSAGE, the rest \
+                 is served"
+            ),
             StoreEvent::RemovalFailed { key, error } => tracing::warn!(
                 topic = %key.topic,
                 partition = key.partition,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use broker::groups::metrics::GroupsMetrics;
 use engine::compaction::CleaningStats;
+use engine::scrub::ScrubStats;
 use wire::api::ApiKey;
 
 /// The counts of one core, as of now.
@@ -34,6 +35,8 @@ pub struct CoreMetrics {
     pub cleaned_bytes_before: u64,
     /// Bytes of what has replaced them.
     pub cleaned_bytes_after: u64,
+    /// What scrubbing has done.
+    pub scrub: ScrubStats,
     /// Connections open now.
     pub connections: u64,
     /// Bytes that requests hold now.
@@ -65,6 +68,8 @@ pub struct PartitionMetrics {
     pub dirty_ratio: Option<f64>,
     /// Whether compaction has given it up until the next start.
     pub is_uncleanable: bool,
+    /// Damaged stretches of its segments that are known.
+    pub rotten_batches: u64,
 }
 
 /// The counters behind [`CoreMetrics`].

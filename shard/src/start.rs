@@ -13,6 +13,7 @@ use engine::disk::{Disk, block_floor};
 use engine::error::EngineError;
 use engine::log::{CompactionConfig, Log, LogConfig, Read};
 use engine::recovery::{RecoveredLog, Recovery, RecoveryError};
+use engine::scrub::ScrubConfig;
 use engine::store::{Store, StoreConfig};
 use thiserror::Error;
 use wire::TopicPartitionId;
@@ -110,7 +111,7 @@ pub async fn boot<W: World>(
     if let Some(key) = recovery.missing.iter().find(|&&key| catalog.image.partition(key).is_some()) {
         return Err(StartError::FolderMissing { topic: key.topic, partition: key.partition, data_dir });
     }
-    let store = store_config(&config);
+    let store = store_config(&config, cores);
     Ok(Boot { config, identity, catalog, recovery: Arc::new(recovery), store, metadata })
 }
 
@@ -335,10 +336,14 @@ pub(crate) fn partition_start<D: Disk>(log: &Log<D>, catalog: &Catalog, key: Top
 }
 
 /// What the store of each core is made with.
-fn store_config(config: &BrokerConfig) -> StoreConfig {
+fn store_config(config: &BrokerConfig, cores: u16) -> StoreConfig {
     let mut store = StoreConfig::new(PathBuf::from(&config.data_dir), 0);
     store.journal_dir = journal_dir(config);
     store.memory_bytes_max = config.tail_bytes_max;
+    store.scrub = ScrubConfig {
+        bytes_per_second: config.log_scrub_bytes_per_second.div_ceil(u64::from(cores)),
+        interval_ms: config.log_scrub_interval_ms,
+    };
     let journal = &mut store.journal;
     journal.total_bytes_max = config.journal_bytes_max;
     // There has to be room for the first file and two of full size.

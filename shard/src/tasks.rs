@@ -167,6 +167,7 @@ fn tend<W: World>(core: &Core<W>, agenda: &mut Agenda) -> i64 {
         agenda.cleaning_ms = now_ms + core.limits().cleaner_backoff_ms.max(CLEANER_BACKOFF_MS_MIN);
         cleaning::clean_dirtiest(core, &mut state);
     }
+    let scrub_ms = state.store.scrub(now_ms);
     state
         .groups
         .deadline()
@@ -174,4 +175,5 @@ fn tend<W: World>(core: &Core<W>, agenda: &mut Agenda) -> i64 {
         .min(agenda.housekeeping_ms)
         .min(agenda.retention_ms)
         .min(agenda.cleaning_ms)
+        .min(scrub_ms)
 }

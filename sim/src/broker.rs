@@ -9,6 +9,7 @@ use std::time::Duration;
 use ::broker::catalog::Endpoint;
 use ::broker::config::BrokerConfig;
 use engine::journal::writer::JournalConfig;
+use engine::scrub::ScrubStats;
 use engine::store::StoreConfig;
 use shard::start::{self, StartError};
 use shard::world::CoreId;
@@ -180,6 +181,19 @@ impl Broker {
         };
         self.end(End::Kill);
         result
+    }
+
+    /// What scrubbing has done on all cores, with the fewest passes of any; `None` while the broker does not run.
+    pub async fn scrub_stats(&self) -> Option<ScrubStats> {
+        let first = self.process()?.core(CoreId::FIRST)?;
+        let mut all = ScrubStats { passes: u64::MAX, ..ScrubStats::default() };
+        for id in first.all() {
+            let Reply::Metrics(metrics) = first.call(id, Call::Metrics).await else { return None };
+            all.bytes += metrics.scrub.bytes;
+            all.passes = all.passes.min(metrics.scrub.passes);
+            all.found += metrics.scrub.found;
+        }
+        Some(all)
     }
 
     /// A connection to one of the cores, if the broker takes any now.

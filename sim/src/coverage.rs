@@ -37,6 +37,8 @@ pub enum Reached {
     StaleMemberEpochRefused,
     /// The broker began to put a compacted segment in the place of others.
     Compacted,
+    /// Closed segments were scrubbed.
+    Scrubbed,
     /// The broker ended while a group was rebalancing.
     CrashDuringRebalance,
     /// A group's topic got more partitions.
@@ -64,6 +66,7 @@ impl Reached {
         Reached::StaleGenerationRefused,
         Reached::StaleMemberEpochRefused,
         Reached::Compacted,
+        Reached::Scrubbed,
         Reached::CrashDuringRebalance,
         Reached::TopicGrew,
         Reached::TopicDeleted,

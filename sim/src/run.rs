@@ -24,6 +24,8 @@ use crate::trace::Trace;
 
 /// How long clients may take to finish once everything is healed.
 const FINISH: Duration = Duration::from_secs(300);
+/// Between two looks at how far scrubbing is.
+const SCRUB_LOOK: Duration = Duration::from_millis(20);
 
 /// What came of a seed.
 #[derive(Clone, Debug)]
@@ -172,7 +174,26 @@ async fn play(executor: Executor, shared: Rc<Shared>, scenario: Scenario, dice: 
     if shared.clock.timeout(FINISH, finale::look(shared.clone(), committers)).await.is_none() {
         shared.violation("the final reads never end".into());
     }
+    if shared.clock.timeout(FINISH, scrub(&shared)).await.is_none() {
+        shared.violation("scrubbing never comes round".into());
+    }
     operator.into_effects()
+}
+
+/// Waits until everything has been scrubbed since the start: nothing may be damaged that no fault has damaged.
+async fn scrub(shared: &Shared) {
+    loop {
+        let stats = shared.broker.scrub_stats().await.expect("the broker is healed");
+        if stats.found > 0 {
+            shared.violation(format!("scrubbing has found {} damaged batches", stats.found));
+            return;
+        }
+        if stats.passes > 0 {
+            (0..u64::from(stats.bytes > 0)).for_each(|_| shared.reached(Reached::Scrubbed));
+            return;
+        }
+        shared.clock.sleep(SCRUB_LOOK).await;
+    }
 }
 
 async fn finish(shared: &Shared, crew: Crew, who: &str) {

@@ -210,6 +210,8 @@ fn config(dice: &Dice) -> BrokerConfig {
         ("group.disconnect.grace.ms", dice.pick(&[-1, 30, 3_000]).to_string()),
         ("group.initial.rebalance.delay.ms", dice.pick(&[0, 0, 50, 500]).to_string()),
         ("log.retention.check.interval.ms", dice.pick(&[100, 1000]).to_string()),
+        ("log.scrub.bytes.per.second", "16000000".to_owned()),
+        ("log.scrub.interval.ms", "250".to_owned()),
         ("batch.validation", dice.pick(&["header", "full"]).to_string()),
     ];
     if dice.chance(40) {

@@ -83,6 +83,10 @@ pub struct BrokerConfig {
     pub log_cleaner_enable: bool,
     /// How often retention is checked, in ms.
     pub log_retention_check_interval_ms: i64,
+    /// Bytes of closed segments that all cores together scrub in a second at most; 0 turns it off.
+    pub log_scrub_bytes_per_second: u64,
+    /// Time from the beginning of one scrub to that of the next, in ms.
+    pub log_scrub_interval_ms: i64,
     /// Most connections.
     pub max_connections: usize,
     /// How many groups the HTTP listener shows one by one.
@@ -178,6 +182,8 @@ impl BrokerConfig {
             log_cleaner_dedupe_buffer_size: values.number("log.cleaner.dedupe.buffer.size"),
             log_cleaner_enable: values.boolean("log.cleaner.enable"),
             log_retention_check_interval_ms: values.number("log.retention.check.interval.ms"),
+            log_scrub_bytes_per_second: values.number("log.scrub.bytes.per.second"),
+            log_scrub_interval_ms: values.number("log.scrub.interval.ms"),
             max_connections: values.number("max.connections"),
             metrics_groups_max: values.number("metrics.groups.max"),
             metrics_listen: values.owned("metrics.listen"),

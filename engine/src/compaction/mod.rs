@@ -32,7 +32,7 @@ use crate::error::EngineError;
 use crate::log::LogConfig;
 use crate::segment::names::cleaned_file_name;
 use crate::segment::{Indexes, SegmentFiles, SegmentView};
-use filter::{Filter, FilterError, MapError, map_batch};
+use filter::{Filter, MapError, map_batch};
 use offset_map::OffsetMap;
 use output::Output;
 use swap::{Swap, remove_if_there};
@@ -186,6 +186,7 @@ impl<D: Disk> CleaningJob<D> {
         for source in dirty {
             let view = source.view();
             let mut position = 0;
+            let mut next_offset = view.base_offset();
             while position < source.size {
                 self.go_on()?;
                 let window = read_batches(&view, position).await.map_err(CleaningError::Given)?;
@@ -194,6 +195,7 @@ impl<D: Disk> CleaningJob<D> {
                     let failed =
                         |error: String| CleaningError::Given(EngineError::corrupted(&view.path(), position, error));
                     let batch = batch.map_err(|error| failed(error.to_string()))?;
+                    next_offset = follow(&batch.header, next_offset, source.end_offset).map_err(failed)?;
                     if batch.header.last_offset() < self.first_dirty {
                         continue;
                     }
@@ -301,19 +303,19 @@ impl<D: Disk> Cleaner<'_, D> {
         let view = source.view();
         let mut changed = false;
         let mut position = 0;
+        let mut next_offset = view.base_offset();
         while position < source.size {
             self.job.go_on()?;
             let window = read_batches(&view, position).await.map_err(CleaningError::Given)?;
             let mut kept = Vec::with_capacity(window.len());
             let mut walk = batches(&window);
             for batch in walk.by_ref() {
-                let filtered = batch.map_err(FilterError::from).and_then(|batch| {
-                    *last = Some(batch.header);
-                    self.filter.filter(&batch, &mut kept)
-                });
-                changed |= filtered.map_err(|error| {
-                    CleaningError::Given(EngineError::corrupted(&view.path(), position, error.to_string()))
-                })?;
+                let failed =
+                    |error: String| CleaningError::Given(EngineError::corrupted(&view.path(), position, error));
+                let batch = batch.map_err(|error| failed(error.to_string()))?;
+                next_offset = follow(&batch.header, next_offset, source.end_offset).map_err(failed)?;
+                *last = Some(batch.header);
+                changed |= self.filter.filter(&batch, &mut kept).map_err(|error| failed(error.to_string()))?;
             }
             position += walk.position() as u64;
             output.append(&kept).await.map_err(CleaningError::Given)?;
@@ -332,6 +334,19 @@ impl<D: Disk> Cleaner<'_, D> {
         let (size, indexes) = (output.size(), output.into_indexes());
         files.write_indexes(&indexes).await?;
         Ok(Replacement { files, end_offset, size, indexes: Rc::new(indexes) })
+    }
+}
+
+/// The offset behind a batch that begins at `next_offset` or beyond and ends below `end_offset`. A batch's checksum does
+/// not cover its base offset: records with wrong offsets would pass for newer ones than those that replace them.
+fn follow(header: &BatchHeader, next_offset: i64, end_offset: i64) -> Result<i64, String> {
+    let BatchHeader { base_offset, last_offset_delta, .. } = *header;
+    let end = base_offset.checked_add(i64::from(last_offset_delta)).filter(|_| last_offset_delta >= 0);
+    match end.filter(|last_offset| base_offset >= next_offset && *last_offset < end_offset) {
+        Some(last_offset) => Ok(last_offset + 1),
+        None => {
+            Err(format!("offsets {base_offset} and {last_offset_delta} more do not lie in {next_offset}..{end_offset}"))
+        }
     }
 }
 

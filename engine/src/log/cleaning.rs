@@ -12,6 +12,7 @@ use super::Log;
 use super::segment::{Segment, Stage};
 use crate::compaction::{CleaningDone, CleaningError, CleaningInput, CleaningJob, Source};
 use crate::disk::Disk;
+use crate::scrub::ScrubSource;
 
 /// A topic's settings for compaction. The names are Kafka's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,6 +145,18 @@ impl<D: Disk> Log<D> {
             Err(CleaningError::Stopped) => Ok(()),
             result => result,
         }
+    }
+
+    /// The first closed segment from that base offset on, for scrubbing.
+    pub(crate) fn scrub_source(&self, base_offset: i64) -> Option<ScrubSource<D>> {
+        let first = self.segments.partition_point(|segment| segment.base_offset < base_offset);
+        let segment = self.segments.get(first).filter(|segment| segment.stage == Stage::Closed)?;
+        Some(ScrubSource { files: Rc::clone(&segment.files), end_offset: segment.end_offset, size: segment.size() })
+    }
+
+    /// Whether a segment with that base offset is there.
+    pub(crate) fn has_segment(&self, base_offset: i64) -> bool {
+        self.segments.binary_search_by_key(&base_offset, |segment| segment.base_offset).is_ok()
     }
 
     /// Lets a cleaning that is under way end soon, with what it has replaced so far.

@@ -261,8 +261,15 @@ impl<D: Disk> Log<D> {
             return Ok(Segment { largest, ..Segment::closed(files, end_offset, size, &self.pool) });
         }
         let segment = Segment::closed(Rc::clone(&files), end_offset, size, &self.pool);
-        let (mut indexes, _) = self.catch_up(&segment).await?;
-        indexes.finish();
+        let indexes = match self.catch_up(&segment).await {
+            Ok((mut indexes, _)) => {
+                indexes.finish();
+                indexes
+            }
+            // Readers are told of the damage when they come there.
+            Err(EngineError::Corrupted { .. }) => files.rebuild_indexes(&segment.view(Some(0))).await?,
+            Err(error) => return Err(error),
+        };
         files.write_indexes(&indexes).await?;
         Ok(Segment { largest: indexes.largest_timestamp(), ..segment })
     }

@@ -1,21 +1,31 @@
 //! Reading whole batches: from the tail's memory at once, else by a job that reads the file.
+//!
+//! What comes from a file is checked before it is handed on: a batch that the device has damaged is refused, those before
+//! and behind it are read. What is in memory has been checked when it came in.
 
 use std::ops::Range;
+use std::task::Poll;
 
 use bytes::Bytes;
 use thiserror::Error;
+use wire::batch::{BatchHeader, batches};
 
 use super::Log;
 use super::segment::{Segment, Stage};
 use crate::disk::Disk;
 use crate::error::EngineError;
 use crate::segment::names::FileKind;
-use crate::segment::{Pieces, SegmentView, Selected, Wanted, select};
+use crate::segment::{Pieces, SegmentView, Selected, Stretch, Survey, Wanted, select};
 
 /// Bytes that a file read takes beyond those wanted, for the batches between an index entry and the wanted one.
 const READ_SLACK_BYTES: u64 = 8 << 10;
 /// Bytes that the first file read takes at most: a reader that asks for more gets the rest with its next read.
 const READ_BYTES_MAX: u64 = 16 << 20;
+/// Bytes that are checked in one turn of the core.
+const YIELD_BYTES: usize = 1 << 20;
+/// Bytes in which a reader looks for the next whole batch behind a damaged one. Offsets behind the next index entry are
+/// found in any case.
+const SEARCH_BYTES_MAX: u64 = 1 << 20;
 
 /// Why there is nothing to read.
 #[derive(Debug, Clone, Error)]
@@ -48,14 +58,16 @@ pub struct ReadJob<D: Disk> {
     view: SegmentView<D>,
     next: Option<SegmentView<D>>,
     wanted: Wanted,
+    /// Whether compaction may have taken the wanted offset.
+    may_have_gaps: bool,
 }
 
 impl<D: Disk> ReadJob<D> {
-    /// Does it; the answer is that of [`Read::Ready`].
+    /// Does it; the answer is that of [`Read::Ready`]. It ends before a damaged batch.
     ///
     /// # Errors
-    /// The disk's; [`EngineError::Corrupted`] where no batch is. A file that is not found was removed before the job
-    /// began: the offset is below the log's start by now.
+    /// The disk's; [`EngineError::Rotten`] where the wanted batch is damaged. A file that is not found was removed before
+    /// the job began: the offset is below the log's start by now.
     pub async fn perform(self) -> Result<Vec<Bytes>, EngineError> {
         match (self.read(&self.view).await?, &self.next) {
             (Some(read), _) => Ok(read),
@@ -66,6 +78,16 @@ impl<D: Disk> ReadJob<D> {
 
     /// `None` when the segment ends before the wanted offset.
     async fn read(&self, view: &SegmentView<D>) -> Result<Option<Vec<Bytes>>, EngineError> {
+        match self.read_range(view).await {
+            Err(error) if error.is_not_found() => Err(error),
+            Ok(Some(read)) if self.is_whole(view, &read).await => Ok(Some(read)),
+            Ok(None) => Ok(None),
+            // Something is wrong with it, or an offset was asked for that compaction has taken.
+            _ => self.read_around_damage(view).await,
+        }
+    }
+
+    async fn read_range(&self, view: &SegmentView<D>) -> Result<Option<Vec<Bytes>>, EngineError> {
         let path = view.path();
         let mut from = view.start(|offsets, _| offsets.lookup(self.wanted.offset)).await?;
         let mut len = window_bytes(&self.wanted);
@@ -87,6 +109,81 @@ impl<D: Disk> ReadJob<D> {
             }
         }
     }
+
+    /// Whether what was read is whole batches with the offsets that were asked for.
+    async fn is_whole(&self, view: &SegmentView<D>, read: &[Bytes]) -> bool {
+        let joined = match read {
+            [] => return true,
+            [one] => one.clone(),
+            several => several.concat().into(),
+        };
+        let (mut next_offset, mut unyielded) = (None, 0);
+        for batch in batches(&joined) {
+            let Ok(batch) = batch else { return false };
+            let BatchHeader { base_offset, last_offset_delta, .. } = batch.header;
+            let follows = match next_offset {
+                None => self.may_have_gaps || base_offset <= self.wanted.offset,
+                Some(next_offset) => base_offset >= next_offset,
+            };
+            let last_offset = batch.header.last_offset();
+            let fits = follows && last_offset_delta >= 0 && (base_offset..view.end_offset()).contains(&last_offset);
+            if !fits || batch.check_crc().is_err() {
+                return false;
+            }
+            next_offset = Some(last_offset + 1);
+            unyielded += batch.bytes.len();
+            if unyielded >= YIELD_BYTES {
+                unyielded = 0;
+                yield_now().await;
+            }
+        }
+        true
+    }
+
+    /// As [`ReadJob::read`], batch by batch.
+    async fn read_around_damage(&self, view: &SegmentView<D>) -> Result<Option<Vec<Bytes>>, EngineError> {
+        let Wanted { offset, max_bytes, end_offset, at_least_one } = self.wanted;
+        let from = view.start(|offsets, _| offsets.lookup(offset)).await?;
+        let mut survey = Survey::new(view, from, view.base_offset()).searching_within(SEARCH_BYTES_MAX);
+        let mut range: Option<Range<u64>> = None;
+        while let Some(stretch) = survey.next().await? {
+            match stretch {
+                Stretch::Whole { header, .. } if header.last_offset() < offset => {}
+                Stretch::Whole { position, header } => {
+                    let size = header.size() as u64;
+                    let start = range.as_ref().map_or(position, |range| range.start);
+                    let fits = position + size - start <= (max_bytes as u64).min(READ_BYTES_MAX);
+                    let is_first = range.is_none();
+                    let range = range.get_or_insert(position..position);
+                    if header.base_offset >= end_offset || !(fits || is_first && at_least_one) {
+                        break;
+                    }
+                    range.end = position + size;
+                }
+                Stretch::Rotten(_) if range.is_some() => break,
+                Stretch::Rotten(rotten) if rotten.offsets.end <= offset => {}
+                Stretch::Rotten(rotten) => {
+                    return Err(EngineError::Rotten { path: view.path(), rotten: Box::new(rotten) });
+                }
+            }
+        }
+        let Some(range) = range else { return Ok(None) };
+        let pieces = view.read(range.start, range.end - range.start).await?;
+        Ok(Some(pieces.slice(range)))
+    }
+}
+
+/// Lets the core's other tasks have their turn.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Bytes to take from a batch start on that is near the wanted one.
@@ -130,7 +227,8 @@ impl<D: Disk> Log<D> {
         }
         let next = self.segments.iter().find(|next| next.base_offset > segment.base_offset);
         let next = next.filter(|_| segment.stage == Stage::Closed).map(|next| self.view_for(next, next.base_offset));
-        Ok(Read::Job(ReadJob { view: self.view_for(segment, offset), next, wanted }))
+        let may_have_gaps = self.config.compaction.is_some();
+        Ok(Read::Job(ReadJob { view: self.view_for(segment, offset), next, wanted, may_have_gaps }))
     }
 
     /// The segment that holds `offset`, or the first batch behind the gap in which it lies.

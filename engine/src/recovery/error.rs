@@ -86,6 +86,7 @@ impl RecoveryError {
         move |error| match error {
             EngineError::Disk { path, error } => RecoveryError::new(Code::Disk, &path, 0, error.to_string()),
             EngineError::Corrupted { path, position, what } => RecoveryError { code, path, position, what },
+            EngineError::Rotten { path, rotten } => RecoveryError::new(code, &path, rotten.position, rotten.what),
             EngineError::TooNew { ref path, .. } => RecoveryError::new(Code::TooNew, path, 0, error.to_string()),
         }
     }

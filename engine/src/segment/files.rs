@@ -9,7 +9,9 @@ use std::rc::Rc;
 
 use super::names::{FileKind, deleted_file_name, file_name};
 use super::view::SegmentView;
-use super::{IndexedBatch, Indexes, OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeEntry, TimeIndex};
+use super::{
+    IndexedBatch, Indexes, OFFSET_ENTRY_BYTES, OffsetIndex, Stretch, Survey, TIME_ENTRY_BYTES, TimeEntry, TimeIndex,
+};
 use crate::disk::{Disk, DiskError, File, OpenMode};
 use crate::error::EngineError;
 use crate::files::{read_file, write_file};
@@ -149,9 +151,7 @@ impl<D: Disk> SegmentFiles<D> {
         let indexes = match loaded? {
             Some(indexes) => indexes,
             None => {
-                let mut indexes = Indexes::new(self.base_offset);
-                view.index_from(0, &mut indexes, REBUILT_INTERVAL_BYTES, |_| ()).await?;
-                indexes.finish();
+                let indexes = self.rebuild_indexes(view).await?;
                 if let Some(pinned) = self.pinned_indexes() {
                     return Ok(pinned);
                 }
@@ -163,6 +163,25 @@ impl<D: Disk> SegmentFiles<D> {
         if self.residence.get() == Residence::Resident {
             self.keep_indexes(&indexes);
         }
+        Ok(indexes)
+    }
+
+    /// From the headers alone; where those are damaged, from the batches that are whole.
+    pub(crate) async fn rebuild_indexes(&self, view: &SegmentView<D>) -> Result<Indexes, EngineError> {
+        let mut indexes = Indexes::new(self.base_offset);
+        match view.index_from(0, &mut indexes, REBUILT_INTERVAL_BYTES, |_| ()).await {
+            Err(EngineError::Corrupted { .. }) => {
+                indexes = Indexes::new(self.base_offset);
+                let mut survey = Survey::new(view, 0, self.base_offset);
+                while let Some(stretch) = survey.next().await? {
+                    if let Stretch::Whole { position, header } = stretch {
+                        indexes.push(indexed_batch(&header, position), REBUILT_INTERVAL_BYTES);
+                    }
+                }
+            }
+            walked => walked?,
+        }
+        indexes.finish();
         Ok(indexes)
     }
 

@@ -8,6 +8,7 @@ mod indexes;
 pub mod names;
 mod offset_index;
 mod pieces;
+mod survey;
 mod time_index;
 mod view;
 
@@ -15,5 +16,6 @@ pub use files::{SegmentFiles, indexed_batch};
 pub use indexes::{IndexedBatch, Indexes};
 pub use offset_index::{OFFSET_ENTRY_BYTES, OffsetIndex};
 pub use pieces::{Pieces, Selected, Wanted, select};
+pub use survey::{Rotten, Stretch, Survey};
 pub use time_index::{TIME_ENTRY_BYTES, TimeEntry, TimeIndex};
 pub use view::SegmentView;

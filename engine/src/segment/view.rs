@@ -10,7 +10,7 @@ use super::files::{SegmentFiles, indexed_batch};
 use super::names::FileKind;
 use super::pieces::Pieces;
 use super::{Indexes, OffsetIndex};
-use crate::disk::{Disk, File};
+use crate::disk::{BLOCK, Disk, File, block_floor};
 use crate::error::EngineError;
 use crate::memory::ChunkSlice;
 
@@ -39,6 +39,11 @@ impl<D: Disk> SegmentView<D> {
         from: Option<u64>,
     ) -> Self {
         Self { files: Rc::clone(files), end_offset, size, memory_start, memory, from }
+    }
+
+    /// The base offset that names it.
+    pub fn base_offset(&self) -> i64 {
+        self.files.base_offset()
     }
 
     /// Bytes of the segment.
@@ -88,6 +93,35 @@ impl<D: Disk> SegmentView<D> {
             at += slice.len() as u64;
         }
         Ok(Pieces::new(position, parts))
+    }
+
+    /// As [`SegmentView::read`], in one piece; what cannot be read, or is not there, is zeros, and why comes with it.
+    ///
+    /// # Errors
+    /// The file is not there, or cannot be opened.
+    pub async fn read_what_there_is(&self, position: u64, len: u64) -> Result<(Bytes, Option<String>), EngineError> {
+        let end = position.saturating_add(len).min(self.size);
+        match self.read(position, end - position).await {
+            Ok(pieces) => return Ok((pieces.contiguous(position..end), None)),
+            Err(error) if error.is_not_found() => return Err(error),
+            Err(_) => {}
+        }
+        let mut bytes = Vec::with_capacity((end - position) as usize);
+        let mut reason = None;
+        let mut at = position;
+        while at < end {
+            let block_end = block_floor(at + BLOCK as u64).min(end);
+            match self.read(at, block_end - at).await {
+                Ok(block) => bytes.extend_from_slice(&block.contiguous(at..block_end)),
+                Err(error) if error.is_not_found() => return Err(error),
+                Err(error) => {
+                    bytes.resize((block_end - position) as usize, 0);
+                    reason.get_or_insert(error.to_string());
+                }
+            }
+            at = block_end;
+        }
+        Ok((bytes.into(), reason))
     }
 
     /// Walks over the headers from the batch start `from` until `visit` breaks. Records are read only where they lie

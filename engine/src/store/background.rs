@@ -11,6 +11,7 @@ use crate::disk::{BLOCK, Disk};
 use crate::error::EngineError;
 use crate::journal::growth::{GrowthDone, GrowthJob};
 use crate::log::{FilingDone, FilingJob, RemovalJob, SyncPlan, Synced};
+use crate::scrub::{ScrubDone, ScrubJob};
 
 /// Jobs handed out and not handed back.
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ pub enum BackgroundJob<D: Disk> {
     Removal(RemovalJob<D>),
     /// Cleaning a compacted log.
     Cleaning(CleaningJob<D>),
+    /// Looking for damage.
+    Scrub(ScrubJob<D>),
     /// Making another journal file.
     Growth(GrowthJob<D>),
     /// Writing a checkpoint.
@@ -56,6 +59,8 @@ pub enum BackgroundDone<D: Disk> {
     Removal(TopicPartitionId, Result<(), EngineError>),
     /// See [`BackgroundJob::Cleaning`].
     Cleaning(CleaningDone<D>),
+    /// See [`BackgroundJob::Scrub`].
+    Scrub(ScrubDone<D>),
     /// See [`BackgroundJob::Growth`].
     Growth(GrowthDone<D>),
     /// See [`BackgroundJob::Checkpoint`].
@@ -72,6 +77,7 @@ impl<D: Disk> BackgroundJob<D> {
             BackgroundJob::Sync(plan) => BackgroundDone::Sync(plan.key(), plan.perform().await),
             BackgroundJob::Removal(job) => BackgroundDone::Removal(job.key(), job.perform().await),
             BackgroundJob::Cleaning(job) => BackgroundDone::Cleaning(job.perform().await),
+            BackgroundJob::Scrub(job) => BackgroundDone::Scrub(job.perform().await),
             BackgroundJob::Growth(job) => BackgroundDone::Growth(job.perform().await),
             BackgroundJob::Checkpoint(job) => BackgroundDone::Checkpoint(job.perform().await),
             BackgroundJob::Reserve(job) => BackgroundDone::Reserve(job.perform().await),
@@ -93,7 +99,7 @@ impl<D: Disk> Store<D> {
         self.relieve_memory();
         self.begin_cycle();
         let job = self.poll_filing().or_else(|| self.poll_cycle()).or_else(|| self.poll_removal());
-        job.or_else(|| self.poll_cleaning())
+        job.or_else(|| self.poll_cleaning()).or_else(|| self.poll_scrub())
     }
 
     /// Nothing that needs more than the reserve: looking for space, checkpoints of what is filed already, removals.
@@ -277,6 +283,10 @@ impl<D: Disk> Store<D> {
                 Ok(())
             }
             BackgroundDone::Cleaning(done) => self.handle_cleaned(done),
+            BackgroundDone::Scrub(done) => {
+                self.handle_scrubbed(done);
+                Ok(())
+            }
             BackgroundDone::Growth(done) => {
                 self.jobs.others -= 1;
                 let grown = self.journal.handle_growth(done);

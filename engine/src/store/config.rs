@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::disk::BLOCK;
 use crate::journal::format::{ENTRY_HEADER_BYTES, GROUP_HEADER_BYTES};
 use crate::journal::writer::JournalConfig;
+use crate::scrub::ScrubConfig;
 
 /// What one core's store is made with.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct StoreConfig {
     pub reserve_bytes: u64,
     /// Filings in flight at most; and as many syncs.
     pub jobs_max: usize,
+    /// How much is scrubbed.
+    pub scrub: ScrubConfig,
 }
 
 impl StoreConfig {
@@ -45,6 +48,7 @@ impl StoreConfig {
             memory_bytes_max: 256 << 20,
             reserve_bytes: 8 << 20,
             jobs_max: 8,
+            scrub: ScrubConfig { bytes_per_second: 8 << 20, interval_ms: 7 * 24 * 60 * 60 * 1000 },
         }
     }
 

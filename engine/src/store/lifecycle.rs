@@ -10,6 +10,7 @@ use crate::error::EngineError;
 use crate::journal::growth::core_dir_name;
 use crate::journal::writer::{Identity, Journal};
 use crate::log::Log;
+use crate::scrub::Scrub;
 use crate::tail::ChunkPool;
 
 /// Of the memory that tails may hold, the part that may wait unused to be written again.
@@ -47,6 +48,7 @@ impl<D: Disk> Store<D> {
             cycle_wanted: false,
             leaving: 0,
             full: None,
+            scrub: Scrub::new(config.scrub, config.salt),
             config,
         };
         for log in logs {

@@ -21,8 +21,10 @@ mod checkpointing;
 mod config;
 mod lifecycle;
 mod reserve;
+mod scrubbing;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 
 use thiserror::Error;
 use wire::TopicPartitionId;
@@ -38,6 +40,8 @@ use crate::journal::format::{Entry, EntryKind, Place};
 use crate::journal::writer::{Journal, JournalDone, JournalJob};
 use crate::log::{FILING_BYTES_MIN, Log};
 use crate::memory::ChunkSlice;
+use crate::scrub::Scrub;
+use crate::segment::Rotten;
 use crate::tail::ChunkPool;
 use checkpointing::Cycle;
 
@@ -104,6 +108,15 @@ pub enum StoreEvent {
         stats: CleaningStats,
         /// Why no more was done. Unless the disk is full, the log is not cleaned any more before it is opened again.
         error: Option<CleaningError>,
+    },
+    /// A stretch of a segment is damaged on the disk.
+    Rotten {
+        /// Of which log.
+        key: TopicPartitionId,
+        /// The segment's file.
+        path: PathBuf,
+        /// Where, and what is wrong.
+        rotten: Rotten,
     },
     /// A segment's files could not be removed; what is left goes at the next start.
     RemovalFailed {
@@ -174,6 +187,7 @@ pub struct Store<D: Disk> {
     /// Logs that were taken out and still have their names.
     leaving: usize,
     full: Option<reserve::FullState>,
+    scrub: Scrub<D>,
 }
 
 impl<D: Disk> Store<D> {
@@ -204,6 +218,7 @@ impl<D: Disk> Store<D> {
     pub fn remove(&mut self, key: TopicPartitionId) -> Option<Log<D>> {
         let slot = self.slots.remove(&key)?;
         self.leaving += 1;
+        self.scrub.forget(key);
         slot.log.stop_cleaning();
         self.memory -= slot.memory;
         Some(slot.log)

@@ -55,6 +55,11 @@ fn register_cores(registry: &mut Registry, cores: &[CoreMetrics]) {
     counter("log_cleaner_read", read, Some(Unit::Bytes), |core| core.cleaned_bytes_before);
     let written = "In the segments that have replaced them";
     counter("log_cleaner_written", written, Some(Unit::Bytes), |core| core.cleaned_bytes_after);
+    let scrubbed = "Read of closed segments, to find damage";
+    counter("log_scrubbed", scrubbed, Some(Unit::Bytes), |core| core.scrub.bytes);
+    counter("log_scrub_passes", "Passes over all closed segments completed", None, |core| core.scrub.passes);
+    let found = "Damaged batches found by scrubbing or met by readers; each pass counts them again";
+    counter("log_rotten_batches_found", found, None, |core| core.scrub.found);
     let seconds = Family::<Core, Counter<f64, std::sync::atomic::AtomicU64>>::default();
     let connections = Family::<Core, Gauge>::default();
     let memory = Family::<Core, Gauge>::default();
@@ -90,6 +95,8 @@ fn register_partitions(registry: &mut Registry, cores: &[CoreMetrics]) {
         registry.register(name, help, family);
     };
     gauge("partition_log_start_offset", "First offset", |partition| partition.log_start);
+    let rotten = "Damaged batches in its segments that are known";
+    gauge("partition_rotten_batches", rotten, |partition| partition.rotten_batches as i64);
     gauge("partition_log_end_offset", "Next offset to be written", |partition| partition.log_end);
     gauge("partition_high_watermark", "Offset below which consumers read", |partition| partition.high_watermark);
     gauge("partition_size_bytes", "Bytes in the partition's segments", |partition| partition.size_bytes as i64);

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use engine::error::EngineError;
 use engine::log::FoundTimestamp;
 use futures_channel::oneshot;
 use wire::api::k02_list_offsets::ListOffsetsPartitionResponse;
@@ -74,7 +75,10 @@ async fn list_one<W: World>(core: &Core<W>, query: OffsetQuery) -> Result<Option
     };
     lookup.perform().await.map_err(|error| {
         tracing::error!(topic = %query.key.topic, partition = query.key.partition, %error, "a lookup failed");
-        ErrorCode::KafkaStorageError
+        match error {
+            EngineError::Corrupted { .. } | EngineError::Rotten { .. } => ErrorCode::CorruptMessage,
+            _ => ErrorCode::KafkaStorageError,
+        }
     })
 }
 

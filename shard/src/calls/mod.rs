@@ -5,6 +5,7 @@ mod lookup;
 mod produce;
 mod read;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use engine::disk::Disk;
@@ -12,6 +13,7 @@ use engine::log::Log;
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use wire::TopicPartitionId;
 
 use crate::core::Core;
 use crate::mesh::{Call, Reply};
@@ -100,6 +102,11 @@ fn measure<W: World>(core: &Core<W>) -> crate::metrics::CoreMetrics {
     metrics.request_bytes = core.budget().used() as u64;
     let state = core.state();
     metrics.groups = state.groups.metrics(core.world().now_ms(), core.limits().described_groups_max);
+    metrics.scrub = state.store.scrub_stats();
+    let mut rotten: BTreeMap<TopicPartitionId, u64> = BTreeMap::new();
+    for (key, _) in state.store.rotten() {
+        *rotten.entry(key).or_default() += 1;
+    }
     metrics.partitions = state
         .store
         .logs()
@@ -113,6 +120,7 @@ fn measure<W: World>(core: &Core<W>) -> crate::metrics::CoreMetrics {
             segments: log.segment_count() as u64,
             dirty_ratio: dirty_ratio(log),
             is_uncleanable: log.is_uncleanable(),
+            rotten_batches: rotten.get(&log.key()).copied().unwrap_or(0),
         })
         .collect();
     metrics

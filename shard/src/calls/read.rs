@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use broker::partition::PartitionStatus;
 use bytes::Bytes;
+use engine::error::EngineError;
 use engine::log::{Read, ReadError};
 use wire::api::k01_fetch::{EpochEndOffset, PartitionData};
 use wire::batch::{BatchHeader, batches};
@@ -75,7 +76,11 @@ async fn read_beyond_empty<W: World>(
     let mut read = first.clone();
     while let Some(next_offset) = behind_empty_batches(&read) {
         part.offset = next_offset;
-        read = read_records(core, part, left, at_least_one, data).await?;
+        read = match read_records(core, part, left, at_least_one, data).await {
+            // What is before the damage is for the reader all the same.
+            Err(ErrorCode::CorruptMessage) => return Ok(first),
+            read => read?,
+        };
     }
     // At the log's end they tell how far the reader has come.
     Ok(if read.is_empty() { first } else { read })
@@ -127,6 +132,13 @@ async fn read_records<W: World>(
         Read::Job(job) => match job.perform().await {
             // Retention has been there meanwhile.
             Err(error) if error.is_not_found() => Err(ErrorCode::OffsetOutOfRange),
+            Err(EngineError::Rotten { path, rotten }) => {
+                if let Some(mut state) = core.state_if_open() {
+                    state.store.note_rotten(part.key, path, *rotten);
+                }
+                core.pump();
+                Err(ErrorCode::CorruptMessage)
+            }
             read => read.map_err(|error| read_error(part.key, &ReadError::Engine(error))),
         },
     }

@@ -126,7 +126,7 @@ fn an_empty_log_finds_no_time() {
 }
 
 #[test]
-fn a_segment_whose_file_lost_its_end_is_reported_as_damaged() {
+fn a_damaged_batch_is_refused_and_those_around_it_are_read() {
     let mut tested = Tested::new(small_config());
     while tested.log.segment_count() < 2 {
         tested.append(&[NOW], 700, 0, NOW);
@@ -136,8 +136,27 @@ fn a_segment_whose_file_lost_its_end_is_reported_as_damaged() {
     let damaged = header_of(&tested.stored[5].bytes);
     let position: usize = tested.stored[..5].iter().map(|batch| batch.bytes.len()).sum();
     tested.disk.damage(&tested.path(0, FileKind::Log), position as u64, &[0xff; 61]);
-    let Ok(Read::Job(job)) = tested.log.read(damaged.base_offset, 1000, i64::MAX, true) else {
-        panic!("an evicted batch is read from the file")
+    let read = |offset| match tested.log.read(offset, 100_000, i64::MAX, true) {
+        Ok(Read::Job(job)) => run(job.perform()).map(|parts| parts.concat()),
+        _ => panic!("an evicted batch is read from the file"),
     };
-    assert!(matches!(run(job.perform()), Err(crate::error::EngineError::Corrupted { .. })));
+    let stored = |range: std::ops::Range<usize>| -> Vec<u8> {
+        tested.stored[range].iter().flat_map(|batch| batch.bytes.clone()).collect()
+    };
+    let Err(crate::error::EngineError::Rotten { path, rotten }) = read(damaged.base_offset) else {
+        panic!("it is refused")
+    };
+    assert_eq!((path, rotten.position, rotten.segment_base), (tested.path(0, FileKind::Log), position as u64, 0));
+    assert_eq!(rotten.offsets, damaged.base_offset..damaged.last_offset() + 1);
+    assert!(read(0).expect("what is before it is whole") == stored(0..5));
+    let segment_end = tested.stored.iter().filter(|batch| batch.segment_base == 0).count();
+    assert!(read(damaged.last_offset() + 1).expect("what is behind it is whole") == stored(6..segment_end));
+
+    // The index is made anew from what is whole.
+    for kind in [FileKind::OffsetIndex, FileKind::TimeIndex] {
+        run(tested.disk.remove_file(&tested.path(0, kind))).expect("it is there");
+    }
+    let tested = tested.reopen(ALL_CLOSED);
+    let offset = tested.stored[6].base_offset;
+    assert!(tested.read(offset, 100_000, i64::MAX, true).starts_with(&tested.stored[6].bytes));
 }
