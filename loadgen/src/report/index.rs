@@ -121,7 +121,8 @@ fn entry(name: &str, found: &Found) -> Markup {
     let machine = first.environment.as_ref().map(|known| known.machine.as_str()).unwrap_or_default();
     html! {
         article class="entry" {
-            h3 { a href={ (REPORTS) "/" (name) } { (first.result.scenario.family) ": " (first.result.scenario.shows) } }
+            h3 { a href={ (REPORTS) "/" (name) } { (first.result.scenario.family) } }
+            p { (first.result.scenario.shows) }
             p class="small" {
                 @for system in page::systems(runs) { strong { (words::system(system)) } " " (class_label(system.durability)) " " }
             }

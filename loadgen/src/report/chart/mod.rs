@@ -30,7 +30,7 @@ pub const WIDTH: f64 = 360.0;
 /// How many looks of a series there are; from there on they repeat.
 pub const LOOKS: usize = 8;
 /// About the width of a character of the pictures' text.
-const CHARACTER: f64 = 6.5;
+const CHARACTER: f64 = 6.7;
 
 /// A coordinate or a length: one decimal is a tenth of a pixel.
 fn number(value: f64) -> String {
@@ -59,7 +59,8 @@ fn labels_along(ticks: impl Iterator<Item = (f64, String)>) -> Vec<(f64, String)
     let mut kept: Vec<(f64, String)> = Vec::new();
     let mut taken = f64::NEG_INFINITY;
     for (x, label) in ticks {
-        let half = width_of(&label) / 2.0;
+        // Wide signs such as × are wider than the average.
+        let half = width_of(&label) / 2.0 + 2.0;
         let middle = x.max(half).min(WIDTH - half);
         if middle - half > taken + 4.0 {
             taken = middle + half;
