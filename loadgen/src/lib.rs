@@ -12,5 +12,6 @@ pub mod resources;
 pub mod result;
 pub mod run;
 pub mod scenario;
+pub mod search;
 pub mod systems;
 pub mod workload;

@@ -14,6 +14,9 @@ pub mod statistics;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::made_result;
+
 use crate::result::Comparison;
 
 /// Systems in one comparison, at most: each but the first makes a comparison of its own with the first.

@@ -8,42 +8,53 @@ use crate::result::{
     Durability, EventSummary, Latency, Load, Partitions, Resources, RunResult, SCHEMA, SystemInfo, Throughput,
     Validity, Verdict,
 };
-use crate::scenario::catalog;
+use crate::scenario::{Rate, Scenario, catalog};
 
-fn run(system: &str, place: &Comparison, cpu_s_per_gb: f64, p99_us: u64) -> RunResult {
-    let mut scenario = catalog::find("quick").unwrap().scenarios.remove(0);
-    scenario.producers.rate = crate::scenario::Rate::Max;
-    let mut latencies = Latencies::default();
-    latencies.record_us(p99_us, 1000);
+/// A valid run of a scenario in which nothing was measured.
+pub(crate) fn made_result(scenario: &Scenario) -> RunResult {
     RunResult {
         schema: SCHEMA,
-        run: format!("{}-{}{}", place.id, place.pair, place.side),
+        run: "20260101T000000Z-0000".into(),
         started: "20260101T000000Z".into(),
         system: SystemInfo {
-            name: system.into(),
+            name: "partita".into(),
             version: "1".into(),
             revision: String::new(),
-            durability: if system == "kafka" { Durability::PageCacheOnly } else { Durability::FlushedBeforeAck },
+            durability: Durability::FlushedBeforeAck,
         },
         scenario_hash: scenario.hash(),
-        scenario,
+        scenario: scenario.clone(),
         command: String::new(),
-        comparison: Some(place.clone()),
+        comparison: None,
         window_s: 10.0,
         load: Load::default(),
-        throughput: Throughput { acked_mb_per_s: 100.0, ..Throughput::default() },
-        latency: Latency { response: latencies.summary(), ..Latency::default() },
+        throughput: Throughput::default(),
+        latency: Latency::default(),
         partitions: Partitions::default(),
         groups: Vec::new(),
         events: EventSummary::default(),
-        resources: Resources {
-            server_cpu_s_per_gb: Some(cpu_s_per_gb),
-            server_core_share: Some(0.95),
-            client_core_share: Some(0.5),
-            ..Resources::default()
-        },
+        resources: Resources::default(),
         validity: Validity::valid(),
     }
+}
+
+fn run(system: &str, place: &Comparison, cpu_s_per_gb: f64, p99_us: u64) -> RunResult {
+    let mut scenario = catalog::find("quick").unwrap().scenarios.remove(0);
+    scenario.producers.rate = Rate::Max;
+    let mut latencies = Latencies::default();
+    latencies.record_us(p99_us, 1000);
+    let mut result = made_result(&scenario);
+    result.system.name = system.into();
+    if system == "kafka" {
+        result.system.durability = Durability::PageCacheOnly;
+    }
+    result.comparison = Some(place.clone());
+    result.throughput.acked_mb_per_s = 100.0;
+    result.latency.response = latencies.summary();
+    result.resources.server_cpu_s_per_gb = Some(cpu_s_per_gb);
+    result.resources.server_core_share = Some(0.95);
+    result.resources.client_core_share = Some(0.5);
+    result
 }
 
 /// Runs of both systems whose CPU per GB is what `cpu` says of a turn.
