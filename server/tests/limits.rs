@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::{
-    ACKS_ALL, Broker, Client, DataDir, EARLIEST, FETCH, LATEST, PRODUCE, batch, produce_request, wait_until,
+    ACKS_ALL, Broker, Client, DataDir, EARLIEST, FETCH, LATEST, PATIENCE, PRODUCE, batch, produce_request, wait_until,
 };
 use wire::ErrorCode;
 use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
@@ -33,7 +33,7 @@ fn thousands_of_idle_connections_leave_room_for_others() {
         client.append("t", round % 2, &batch(&[b"v"]));
     }
     assert_eq!(client.read_all("t", 0, 0).len(), 25);
-    assert!(begun.elapsed() < Duration::from_secs(20), "50 appends took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < PATIENCE, "50 appends took {:?}", begun.elapsed());
     let each = broker.resident_bytes().saturating_sub(before) / IDLE as u64;
     assert!(each < 32 << 10, "an idle connection takes {each} bytes");
     drop(idle);
@@ -78,16 +78,15 @@ fn connections_beyond_the_limit_are_closed_and_room_is_used_again() {
 
 #[test]
 fn idle_connections_are_closed_and_busy_ones_are_not() {
-    let broker = Broker::start(&[("connections.max.idle.ms", "1500")]);
+    let broker = Broker::start(&[("connections.max.idle.ms", "5000")]);
     let mut idle = broker.client();
     let mut half_sent = broker.client();
     half_sent.send_raw(&[0, 0, 1, 0, 0, 18]);
     let mut busy = broker.client();
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(5) {
+    wait_until("the two others have gone", || {
         assert!(busy.is_answered(), "whoever asks is not idle");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        broker.metric("partita_connections", &[]) <= 1
+    });
     idle.expect_closed("idle for longer than connections.max.idle.ms");
     half_sent.expect_closed("idle within a frame");
 }
@@ -97,27 +96,29 @@ fn a_fetch_waits_for_its_bytes_but_not_for_nothing() {
     const WAIT: Duration = Duration::from_secs(2);
     /// The broker counts whole milliseconds of its clock, so it may be up to one early by another clock.
     const WAITED: Duration = Duration::from_millis(1990);
+    /// Who waited for this would lose patience.
+    const TOO_LONG: Duration = Duration::from_secs(600);
     let broker = Broker::start(&[]);
     let mut client = broker.client();
     client.create_topic("t", 1, &[]);
     client.append("t", 0, &batch(&[b"v"]));
-    let mut timed = |change: &dyn Fn(&mut FetchRequest)| {
-        let mut request = support::fetch_request("t", 0, 0, WAIT, 1 << 20);
+    let mut timed = |max_wait: Duration, change: &dyn Fn(&mut FetchRequest)| {
+        let mut request = support::fetch_request("t", 0, 0, max_wait, 1 << 20);
         change(&mut request);
         let begun = Instant::now();
         client.call(FETCH, &request);
         begun.elapsed()
     };
-    // As Kafka 4.3 does.
-    assert!(timed(&|request| request.topics.clear()) < WAIT, "nothing is asked for");
-    assert!(timed(&|request| request.topics[0].partitions[0].fetch_offset = 99) < WAIT, "an error is told at once");
-    assert!(timed(&|request| request.max_bytes = 0) < WAIT, "nothing more would be sent");
-    assert!(timed(&|request| request.min_bytes = 1000) >= WAITED, "there are not so many bytes");
+    // As Kafka 4.3 does: these are answered although they may wait.
+    timed(TOO_LONG, &|request| request.topics.clear());
+    timed(TOO_LONG, &|request| request.topics[0].partitions[0].fetch_offset = 99);
+    timed(TOO_LONG, &|request| request.max_bytes = 0);
+    assert!(timed(WAIT, &|request| request.min_bytes = 1000) >= WAITED, "there are not so many bytes");
     let little = |request: &mut FetchRequest| {
         request.min_bytes = 1000;
         request.topics[0].partitions[0].partition_max_bytes = 1;
     };
-    assert!(timed(&little) >= WAITED, "not even when the partition is not to send more");
+    assert!(timed(WAIT, &little) >= WAITED, "not even when the partition is not to send more");
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn a_topic_that_is_deleted_in_use_gives_definite_answers() {
             let pollers = [0, 1].map(|partition| {
                 let mut client = broker.client();
                 // Ten million records ahead nobody writes: only the deletion ends the poll.
-                let fetch = support::fetch_request("t", partition, 0, Duration::from_secs(30), 1 << 20);
+                let fetch = support::fetch_request("t", partition, 0, Duration::from_secs(600), 1 << 20);
                 let fetch = FetchRequest { min_bytes: i32::MAX, ..fetch };
                 let id = client.send(FETCH, &fetch);
                 scope.spawn(move || client.receive::<FetchRequest>(FETCH, id))
@@ -236,7 +237,6 @@ fn a_topic_that_is_deleted_in_use_gives_definite_answers() {
                 [0, 1].iter().all(|partition| admin.list_offset("t", *partition, LATEST).is_ok_and(|end| end > 3))
             });
             assert_eq!(admin.delete_topic("t"), 0);
-            let begun = Instant::now();
             for producer in producers {
                 let error = producer.join().expect("the producer ends");
                 let definite = [ErrorCode::UnknownTopicOrPartition, ErrorCode::NotLeaderOrFollower];
@@ -246,7 +246,6 @@ fn a_topic_that_is_deleted_in_use_gives_definite_answers() {
                 let response = poller.join().expect("the poller ends");
                 assert_ne!(response.responses[0].partitions[0].error_code, 0, "round {round}");
             }
-            assert!(begun.elapsed() < Duration::from_secs(10), "they heard after {:?}", begun.elapsed());
         });
         assert_eq!(admin.list_offset("t", 0, LATEST), Err(ErrorCode::UnknownTopicOrPartition.code()));
     }

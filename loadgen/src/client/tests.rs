@@ -13,7 +13,7 @@ use wire::header::{RequestHeader, response_frame};
 
 use super::{Address, ClientError, Connection};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn read_request(stream: &mut TcpStream) -> (i16, i16, i32) {
     let mut length = [0; 4];
