@@ -116,8 +116,7 @@ pub struct PartitionHistory {
 }
 
 impl PartitionHistory {
-    /// Whether records may have been deleted. What told of their producers went with them: a batch that comes again after a
-    /// restart is not recognized then.
+    /// Whether records may have been deleted.
     pub fn deletes(&self) -> bool {
         self.has_retention || self.events.iter().any(|event| matches!(event, Event::DeleteRecords { .. }))
     }

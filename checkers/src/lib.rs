@@ -30,7 +30,7 @@ pub struct Report<K> {
     pub anomalies: Vec<Anomaly<K>>,
     /// Errors of groups.
     pub group_anomalies: Vec<GroupAnomaly<K>>,
-    /// Further offsets of values that were sent again, without idempotence, or whose first place was deleted since.
+    /// Further offsets of values that were sent again, without idempotence.
     pub allowed_duplicates: usize,
     /// Records that members processed again, because the first one's commit was not done or it did not know yet that it is
     /// fenced.

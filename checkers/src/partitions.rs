@@ -152,7 +152,6 @@ impl<'a, K: Key> Checker<'a, K> {
 
     /// Each value as often as its producer was promised, and none that should not be.
     fn sends(&mut self) {
-        let log_start = self.history.last.as_ref().map_or(0, |last| last.log_start);
         let sent: BTreeMap<Value, (Guarantee, Sent)> =
             self.outcomes().map(|(_, value, guarantee, outcome)| (value, (guarantee, outcome))).collect();
         for (value, places) in std::mem::take(&mut self.log.places) {
@@ -167,10 +166,8 @@ impl<'a, K: Key> Checker<'a, K> {
             }
             for offset in offsets {
                 match guarantee {
-                    Guarantee::Once if first >= log_start => {
-                        self.found(AnomalyKind::Duplicate { value, offsets: (first, offset) })
-                    }
-                    _ => self.report.allowed_duplicates += 1,
+                    Guarantee::Once => self.found(AnomalyKind::Duplicate { value, offsets: (first, offset) }),
+                    Guarantee::AtLeastOnce => self.report.allowed_duplicates += 1,
                 }
             }
         }

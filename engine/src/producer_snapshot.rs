@@ -2,6 +2,9 @@
 //!
 //! {version i16 = 1, CRC-32C u32 of all that follows, number of entries i32, entries of 46 bytes}, big-endian. Source:
 //! Kafka's `ProducerSnapshot.json` and `ProducerStateManager`. The broker owns the state; the engine keeps the files.
+//!
+//! Deviation: a producer may have several entries, oldest batch first, so that each batch that may be sent again is known.
+//! Kafka, which writes only the last, reads such a file as if the others were not there.
 
 use wire::records::producer::ProducerEntry;
 
@@ -13,7 +16,7 @@ const PREFIX_BYTES: usize = 10;
 const CRC_COVERS_FROM: usize = 6;
 /// Bytes of one entry.
 const ENTRY_BYTES: usize = 46;
-/// Bytes that a snapshot may have: those of 2.9 million producers.
+/// Bytes that a snapshot may have: those of 2.9 million batches.
 pub const SNAPSHOT_BYTES_MAX: usize = 128 << 20;
 
 /// The file is not a snapshot; the state comes from an older one and the log.

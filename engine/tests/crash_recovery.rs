@@ -20,13 +20,15 @@ use engine::memory_disk::{MemoryDisk, OnePoll, Random};
 use engine::recovery::{Recovery, recover};
 use engine::segment::names::{FileKind, parse_file_name};
 use engine::store::{AppendError, BackgroundDone, Store, StoreConfig, StoreEvent};
-use wire::batch::{BatchBuilder, BatchOptions};
+use wire::batch::{Batch, BatchBuilder, BatchHeader, BatchOptions, batches};
+use wire::records::producer::ProducerEntry;
 use wire::{TopicPartitionId, Uuid};
 
 use support::data_dir;
 
 const STEPS: usize = 1500;
 const SEEDS: u64 = 60;
+const PRODUCERS: i64 = 200;
 
 type TestDisk = MemoryDisk<OnePoll>;
 
@@ -49,6 +51,20 @@ struct Model {
     log_start_asked: i64,
     /// Its deletion was begun: it may be gone.
     deleted: bool,
+    /// What each batch tells of its producer, in the order of their offsets.
+    sequenced: Vec<ProducerEntry>,
+}
+
+impl Model {
+    /// The last batch below `end_offset` of each producer.
+    fn producers(&self, end_offset: i64) -> BTreeMap<i64, ProducerEntry> {
+        let below = self.sequenced.iter().filter(|entry| entry.last_offset < end_offset);
+        below.map(|entry| (entry.producer_id, *entry)).collect()
+    }
+
+    fn snapshot(&self) -> Vec<ProducerEntry> {
+        self.producers(self.flushed).into_values().collect()
+    }
 }
 
 /// What has happened, over all seeds: a test in which something of this never happens shows nothing.
@@ -61,6 +77,7 @@ struct Tally {
     torn_groups: Cell<u64>,
     bytes_rewritten: Cell<u64>,
     starts_with_removed_segments: Cell<u64>,
+    producers_without_batches: Cell<u64>,
     reads_from_files: Cell<u64>,
     refused_when_full: Cell<u64>,
     times_space_came_back: Cell<u64>,
@@ -156,6 +173,7 @@ impl World<'_> {
             let log_start = log.trusted.log_start;
             assert!((model.log_start_durable..=model.log_start_asked).contains(&log_start), "{}", model.name);
             model.issued.retain(|(base, _)| *base < end);
+            model.sequenced.retain(|entry| entry.last_offset < end);
             model.end = end;
             model.flushed = end;
             model.log_start_durable = log_start;
@@ -177,6 +195,35 @@ impl World<'_> {
         }
     }
 
+    /// What every producer has written last is known, be its records deleted or not.
+    async fn check_producers(&self, log: &mut Log<TestDisk>) {
+        let Some(model) = self.models.get(&log.key()) else { return };
+        let snapshot = log.producer_snapshot().map_or(&[][..], |(_, entries)| entries);
+        let mut found: BTreeMap<i64, ProducerEntry> =
+            snapshot.iter().map(|entry| (entry.producer_id, *entry)).collect();
+        let mut offset = log.producers_from();
+        while offset < log.log_end() {
+            let bytes = match log.read_left(offset, 1 << 20).expect("it is in range") {
+                Read::Ready(read) => read.concat(),
+                Read::Job(job) => job.perform().await.expect("the file is well").concat(),
+            };
+            for batch in batches(&bytes) {
+                let header = batch.expect("it is whole").header;
+                offset = header.last_offset() + 1;
+                if header.has_producer_id() {
+                    found.insert(header.producer_id, producer_entry(&header));
+                }
+            }
+        }
+        let expected = model.producers(model.end);
+        assert_eq!(found, expected, "{}: producers, from offset {} on", model.name, log.producers_from());
+        let without = expected.values().filter(|entry| log.read_left(entry.last_offset, 1).is_err()).count();
+        add(&self.tally.producers_without_batches, without as u64);
+        if log.wants_producer_snapshot() {
+            log.set_producer_snapshot(model.end, expected.into_values().collect());
+        }
+    }
+
     /// One start: recovery, some work, and its end by a crash or a clean stop.
     fn life(&mut self, steps: usize) {
         let recovery = self.recovered();
@@ -185,7 +232,10 @@ impl World<'_> {
         let store = finish(async {
             let mut logs = Vec::new();
             for log in &recovery.logs {
-                logs.push(Log::open(&self.disk, &data_dir(), &log.topic, log.key, log_config(), log.trusted).await?);
+                let mut log =
+                    Log::open(&self.disk, &data_dir(), &log.topic, log.key, log_config(), log.trusted).await?;
+                self.check_producers(&mut log).await;
+                logs.push(log);
             }
             Store::open(self.disk.clone(), config(salt), 0, logs).await
         });
@@ -196,6 +246,9 @@ impl World<'_> {
         if alive && self.random.chance(25) {
             while !jobs.is_empty() {
                 self.poll_one(&mut store, &mut jobs);
+            }
+            for (key, model) in &self.models {
+                store.set_producer_snapshot(*key, model.flushed, model.snapshot());
             }
             finish(store.close()).expect("the disk is fine");
             for model in self.models.values_mut() {
@@ -263,6 +316,9 @@ impl World<'_> {
                 StoreEvent::LogStartMoved { key, log_start } => {
                     let Some(model) = self.models.get_mut(&key) else { continue };
                     model.log_start_durable = model.log_start_durable.max(log_start);
+                    if store.log(key).is_some_and(Log::wants_producer_snapshot) {
+                        store.set_producer_snapshot(key, model.flushed, model.snapshot());
+                    }
                 }
                 StoreEvent::Full => {}
                 StoreEvent::SpaceBack => add(&self.tally.times_space_came_back, 1),
@@ -287,9 +343,14 @@ impl World<'_> {
             builder.append(1000, None, Some(&value), &[]).expect("it is small");
         }
         let mut bytes = Vec::new();
-        builder.build(&BatchOptions::default(), &mut bytes).expect("it has records");
         let model = self.models.get_mut(&key).expect("it is alive");
         let base_offset = model.end;
+        // Few batches are of a producer, so that some producers have none left when segments go.
+        let producer_id = self.random.below(1000) as i64;
+        let producer_id = if producer_id < PRODUCERS { producer_id } else { -1 };
+        let base_sequence = if producer_id < 0 { -1 } else { base_offset as i32 };
+        let options = BatchOptions { producer_id, producer_epoch: 0, base_sequence, ..BatchOptions::default() };
+        builder.build(&options, &mut bytes).expect("it has records");
         let batch = AppendBatch {
             bytes: &bytes,
             base_offset,
@@ -299,12 +360,22 @@ impl World<'_> {
             max_timestamp_offset: base_offset,
         };
         self.now_ms += 100;
+        let segments = |store: &Store<TestDisk>| store.log(key).map(Log::segment_count);
+        let segments_before = segments(store);
         match store.append(key, batch, self.now_ms) {
             Ok(appended) => {
                 assert_eq!(appended.end_offset, batch.last_offset + 1);
                 let (first, rest) = batch.patched();
-                model.issued.push((base_offset, [&first, rest].concat()));
+                let stored = [&first, rest].concat();
+                if producer_id >= 0 {
+                    let header = Batch::parse(&stored).expect("it is whole").header;
+                    model.sequenced.push(producer_entry(&header));
+                }
+                model.issued.push((base_offset, stored));
                 model.end = appended.end_offset;
+                if segments(store) != segments_before {
+                    store.set_producer_snapshot(key, model.flushed, model.snapshot());
+                }
             }
             Err(AppendError::Busy) => {}
             Err(AppendError::Full) => add(&self.tally.refused_when_full, 1),
@@ -386,6 +457,19 @@ impl World<'_> {
     }
 }
 
+fn producer_entry(header: &BatchHeader) -> ProducerEntry {
+    ProducerEntry {
+        producer_id: header.producer_id,
+        producer_epoch: header.producer_epoch,
+        last_sequence: header.base_sequence + header.last_offset_delta,
+        last_offset: header.last_offset(),
+        offset_delta: header.last_offset_delta,
+        timestamp: header.max_timestamp,
+        coordinator_epoch: -1,
+        current_txn_first_offset: -1,
+    }
+}
+
 fn run_seed(seed: u64, tally: &Tally) {
     println!("seed {seed}");
     let mut world = World::new(seed, tally);
@@ -411,10 +495,16 @@ fn whatever_was_acknowledged_survives_crashes_at_any_moment() {
     println!("{tally:?}");
     let Tally { crashes, crashes_in_recovery, clean_stops, .. } = &tally;
     let Tally { batches_checked, torn_groups, bytes_rewritten, .. } = &tally;
-    let Tally { starts_with_removed_segments, reads_from_files, .. } = &tally;
+    let Tally { starts_with_removed_segments, producers_without_batches, reads_from_files, .. } = &tally;
     let Tally { refused_when_full, times_space_came_back, .. } = &tally;
     let all = [crashes, crashes_in_recovery, clean_stops, batches_checked, torn_groups, bytes_rewritten];
-    let more = [starts_with_removed_segments, reads_from_files, refused_when_full, times_space_came_back];
+    let more = [
+        starts_with_removed_segments,
+        producers_without_batches,
+        reads_from_files,
+        refused_when_full,
+        times_space_came_back,
+    ];
     let happened = all.into_iter().chain(more).all(|cell| cell.get() > 0);
     assert!(happened, "the test is not valid: {tally:?}");
 }

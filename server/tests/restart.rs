@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::{ACKS_ALL, Broker, Client, DataDir, EARLIEST, LATEST, PRODUCE, batch, produce_request, sequenced};
+use support::{
+    ACKS_ALL, Broker, Client, DataDir, EARLIEST, LATEST, PRODUCE, batch, produce_request, sequenced, wait_until,
+};
 use wire::ErrorCode;
 use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
@@ -203,9 +205,16 @@ fn folders(dir: &Path) -> Vec<String> {
     entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
 }
 
+fn delete_records(client: &mut Client, offset: i64) {
+    use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
+    let partition = DeleteRecordsPartition { partition_index: 0, offset };
+    let topics = vec![DeleteRecordsTopic { name: "t".into(), partitions: vec![partition] }];
+    let response = client.call(2, &DeleteRecordsRequest { topics, timeout_ms: 10_000 });
+    assert_eq!(response.topics[0].partitions[0].error_code, 0);
+}
+
 #[test]
 fn deleted_records_stay_deleted_after_a_kill() {
-    use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
     let dir = DataDir::new();
     let broker = start(&dir);
     let mut client = broker.client();
@@ -213,9 +222,7 @@ fn deleted_records_stay_deleted_after_a_kill() {
     for _ in 0..10 {
         client.append("t", 0, &batch(&[b"v"]));
     }
-    let partition = DeleteRecordsPartition { partition_index: 0, offset: 6 };
-    let topics = vec![DeleteRecordsTopic { name: "t".into(), partitions: vec![partition] }];
-    client.call(2, &DeleteRecordsRequest { topics, timeout_ms: 10_000 });
+    delete_records(&mut client, 6);
     broker.kill();
     let broker = start(&dir);
     let mut client = broker.client();
@@ -223,6 +230,31 @@ fn deleted_records_stay_deleted_after_a_kill() {
     assert_eq!(client.read_all("t", 0, 6).len(), 4);
     let below = client.fetch("t", 0, 5, Duration::ZERO);
     assert_eq!(below.error_code, ErrorCode::OffsetOutOfRange.code());
+}
+
+#[test]
+fn a_producer_whose_records_are_deleted_is_still_known_after_a_kill() {
+    let dir = DataDir::new();
+    let broker = start(&dir);
+    let mut client = broker.client();
+    client.create_topic("t", 1, &[("segment.bytes", "1048576")]);
+    let producer = client.producer_id();
+    let value = vec![7; 600_000];
+    for sequence in 0..5 {
+        client.append("t", 0, &sequenced(&[&value], producer, sequence));
+    }
+    delete_records(&mut client, 5);
+    let first_segment = dir.path().join("t-0").join(format!("{:020}.log", 0));
+    wait_until("the first segment is removed", || !first_segment.exists());
+    broker.kill();
+    let broker = start(&dir);
+    let mut client = broker.client();
+    assert_eq!(client.list_offset("t", 0, EARLIEST), Ok(5));
+    for sequence in 0..5 {
+        let again = client.append("t", 0, &sequenced(&[&value], producer, sequence));
+        assert_eq!(again, i64::from(sequence), "it is answered as the first time");
+    }
+    assert_eq!(client.append("t", 0, &sequenced(&[&value], producer, 5)), 5);
 }
 
 #[test]

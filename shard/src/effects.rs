@@ -6,6 +6,7 @@ use broker::Token;
 use broker::controller::{Controller, ControllerEffect};
 use broker::groups::GroupEffect;
 use broker::partition::PartitionEffect;
+use engine::log::Log;
 use engine::store::StoreEvent;
 use wire::{ErrorCode, TopicPartitionId};
 
@@ -49,6 +50,10 @@ impl<W: World> Core<W> {
             StoreEvent::Flushed { key, end_offset } => state.partitions.flushed(key, end_offset),
             StoreEvent::LogStartMoved { key, log_start } => {
                 state.partitions.set_log_start(key, log_start);
+                if state.store.log(key).is_some_and(Log::wants_producer_snapshot) {
+                    let (offset, producers) = state.partitions.producer_snapshot(key);
+                    state.store.set_producer_snapshot(key, offset, producers);
+                }
                 let arrived = state.log_starts.extract_if(.., |waiter| waiter.key == key && waiter.offset <= log_start);
                 for waiter in arrived {
                     // A client that has gone does not mind.

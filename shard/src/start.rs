@@ -180,44 +180,53 @@ impl<W: World> Opening<'_, W> {
                     continue;
                 }
                 let (disk, log_config) = (self.world.disk(), log_config(&topic.name, config));
-                let log = match self.recovered(key) {
+                let mut log = match self.recovered(key) {
                     Some(found) => Log::open(disk, self.data_dir, &topic.name, key, log_config, found.trusted).await?,
                     None => Log::create(disk, self.data_dir, &topic.name, key, log_config).await?,
                 };
                 self.state.partitions.open(key, partition_start(&log, &catalog, key));
-                self.load(&log, &*topic.name == OFFSETS_TOPIC).await?;
+                self.load_producers(&mut log).await?;
+                if &*topic.name == OFFSETS_TOPIC {
+                    self.load_groups(&log).await?;
+                }
                 self.state.store.insert(log);
             }
         }
         Ok(())
     }
 
-    /// What the producers of a partition have written, by the newest snapshot and the batches since; of a partition of the
-    /// offsets topic, its groups too.
-    async fn load(&mut self, log: &Log<W::Disk>, has_groups: bool) -> Result<(), StartError> {
+    /// What the producers of a partition have written, by the newest snapshot and the batches since: those too that are
+    /// deleted and still there, for a producer may send them again.
+    async fn load_producers(&mut self, log: &mut Log<W::Disk>) -> Result<(), StartError> {
         let (key, now_ms) = (log.key(), self.world.now_ms());
-        let State { partitions, groups, .. } = &mut *self.state;
-        let producers_from = match log.producer_snapshot() {
-            Some((offset, entries)) => {
-                partitions.load_producers(now_ms, key, entries);
-                log.log_start().max(*offset)
-            }
-            None => log.log_start(),
-        };
-        let from = if has_groups { log.log_start() } else { producers_from };
+        let partitions = &mut self.state.partitions;
+        if let Some((_, entries)) = log.producer_snapshot() {
+            partitions.load_producers(now_ms, key, entries);
+        }
+        let from = log.producers_from();
         read_log(log, from, |bytes| {
-            for batch in batches(bytes).flatten().filter(|batch| batch.header.base_offset >= producers_from) {
+            for batch in batches(bytes).flatten() {
                 partitions.replay_batch(now_ms, key, &batch.header);
-            }
-            if has_groups {
-                groups.load(key.partition, bytes).map_err(|error| StartError::Groups(error.to_string()))?;
             }
             Ok(())
         })
         .await?;
-        if has_groups {
-            groups.loaded(key.partition, now_ms);
+        if log.wants_producer_snapshot() {
+            let (offset, producers) = partitions.producer_snapshot(key);
+            log.set_producer_snapshot(offset, producers);
         }
+        Ok(())
+    }
+
+    /// The groups whose records are in a partition of the offsets topic.
+    async fn load_groups(&mut self, log: &Log<W::Disk>) -> Result<(), StartError> {
+        let (partition, now_ms) = (log.key().partition, self.world.now_ms());
+        let groups = &mut self.state.groups;
+        read_log(log, log.log_start(), |bytes| {
+            groups.load(partition, bytes).map_err(|error| StartError::Groups(error.to_string()))
+        })
+        .await?;
+        groups.loaded(partition, now_ms);
         Ok(())
     }
 
@@ -284,7 +293,7 @@ async fn read_log<D: Disk>(
 ) -> Result<(), StartError> {
     let mut offset = from;
     while offset < log.log_end() {
-        let read = log.read(offset, LOAD_BYTES, log.log_end(), true);
+        let read = log.read_left(offset, LOAD_BYTES);
         let chunks = match read.expect("the offset lies in the log") {
             Read::Ready(chunks) => chunks,
             Read::Job(job) => job.perform().await?,

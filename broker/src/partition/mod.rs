@@ -307,14 +307,11 @@ impl Partitions {
         }
     }
 
-    /// What a snapshot has to hold of the producers, and the offset at which replay has to begin after it: a snapshot has only
-    /// each producer's last batch, but any of the last few may be sent again. What is not flushed may not survive, and
-    /// comes back with the replay if it does.
-    pub fn producer_snapshot(&self, now_ms: i64, key: TopicPartitionId) -> (i64, Vec<ProducerEntry>) {
-        let (Some(replica), Some(status)) = (self.replicas.get(&key), self.status(key)) else { return (0, Vec::new()) };
-        let mut entries = replica.producers.snapshot();
-        entries.retain(|entry| entry.last_offset < status.flushed_end);
-        (replica.producers.replay_from(now_ms, status.log_end).max(status.log_start), entries)
+    /// The producers as of the flushed end, and that offset: after a start, they come back from this and from the batches
+    /// that the log has from there on.
+    pub fn producer_snapshot(&self, key: TopicPartitionId) -> (i64, Vec<ProducerEntry>) {
+        let Some(replica) = self.replicas.get(&key) else { return (0, Vec::new()) };
+        (replica.flushed_end(), replica.producers.snapshot())
     }
 
     /// Producer id and last offset of all batches by which producers are recognized.

@@ -4,21 +4,22 @@
 //! id are remembered; a batch with the epoch, first and last sequence of one of them is a duplicate and is answered
 //! with the offset of the first time. A producer id that is not known may begin with any sequence.
 //!
+//! A snapshot is the state as of the flushed end, however much has been appended since: it is true whatever a crash
+//! takes, and the log from there on brings the rest back.
+//!
 //! Invariants: batches of a producer ascend in offset; all of them have the producer's current epoch.
 //!
 //! Deviations: a producer expires by the broker's clock since its last append; Kafka takes the timestamp that the
-//! client put on the batch, which forgets producers of old data while they are still writing.
+//! client put on the batch, which forgets producers of old data while they are still writing. A snapshot has an entry for
+//! each batch that is remembered, oldest first, where Kafka writes one for the last batch: reading them, Kafka keeps the last
+//! entry of each id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use wire::records::producer::ProducerEntry;
 
 /// Batches remembered a producer: as many as a client may have in flight (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub const BATCHES_RETAINED: usize = 5;
-
-/// How long after a producer's last append one of its batches may come again: well above `delivery.timeout.ms`, which is 2
-/// minutes by default.
-const SENT_AGAIN_MS: i64 = 10 * 60 * 1000;
 
 /// Sequence before the first one.
 const NO_SEQUENCE: i32 = -1;
@@ -146,8 +147,8 @@ pub enum SequenceError {
     },
 }
 
-/// What is remembered of one producer. Small and `Copy`, so that an append can be taken back by putting the old state
-/// in its place again.
+/// What is remembered of one producer. Small and `Copy`, so that an append can be taken back, or left out of a snapshot, by
+/// putting the old state in its place again.
 #[derive(Debug, Clone, Copy)]
 struct Producer {
     epoch: i16,
@@ -182,15 +183,21 @@ impl Producer {
         self.count += 1;
     }
 
-    /// Puts a batch where it belongs by its offset, if it is among the newest.
-    fn insert(&mut self, batch: AppendedBatch) {
-        let place = self.batches().partition_point(|known| known.last_offset < batch.last_offset);
-        let is_known = self.batches().get(place).is_some_and(|known| known.last_offset == batch.last_offset);
-        if is_known || (place == 0 && self.count == BATCHES_RETAINED) {
-            return;
-        }
-        self.push(batch);
-        self.batches[..self.count].sort_unstable_by_key(AppendedBatch::last_offset);
+    /// One for each batch, oldest first; one without a batch where none is known.
+    fn entries(&self, producer_id: i64) -> impl Iterator<Item = ProducerEntry> + '_ {
+        let none = AppendedBatch { last_sequence: NO_SEQUENCE, last_offset: -1, offset_delta: 0, timestamp: 0 };
+        let batches = self.batches().iter().copied().chain((self.count == 0).then_some(none));
+        batches.enumerate().map(move |(index, batch)| ProducerEntry {
+            producer_id,
+            producer_epoch: self.epoch,
+            last_sequence: batch.last_sequence,
+            last_offset: batch.last_offset,
+            offset_delta: batch.offset_delta,
+            // Of the last entry it is what the producer expires by.
+            timestamp: if index + 1 < self.count { batch.timestamp } else { self.last_append_ms },
+            coordinator_epoch: self.coordinator_epoch,
+            current_txn_first_offset: -1,
+        })
     }
 
     fn check(&self, batch: &SequencedBatch) -> Result<Sequencing, SequenceError> {
@@ -216,9 +223,10 @@ impl Producer {
     }
 }
 
-/// Takes back one [`Producers::record`].
-#[derive(Debug, Clone, Copy)]
-pub struct Undo {
+/// A batch that is not flushed yet, and what was known of its producer before.
+#[derive(Debug)]
+struct Unflushed {
+    base_offset: i64,
     producer_id: i64,
     previous: Option<Producer>,
 }
@@ -227,6 +235,8 @@ pub struct Undo {
 #[derive(Debug, Default)]
 pub struct Producers {
     by_id: BTreeMap<i64, Producer>,
+    /// In the order of their offsets.
+    unflushed: VecDeque<Unflushed>,
 }
 
 impl Producers {
@@ -239,7 +249,27 @@ impl Producers {
     }
 
     /// Remembers a batch that [`Producers::check`] has found to be the next.
-    pub fn record(&mut self, now_ms: i64, batch: &SequencedBatch, base_offset: i64) -> Undo {
+    pub fn record(&mut self, now_ms: i64, batch: &SequencedBatch, base_offset: i64) {
+        let previous = self.remember(now_ms, batch, base_offset);
+        self.unflushed.push_back(Unflushed { base_offset, producer_id: batch.producer_id, previous });
+    }
+
+    /// Forgets the batch with that base offset, if it is the last that was recorded: the log does not have it.
+    pub fn take_back(&mut self, base_offset: i64) {
+        let Some(last) = self.unflushed.pop_back_if(|last| last.base_offset == base_offset) else { return };
+        match last.previous {
+            Some(producer) => self.by_id.insert(last.producer_id, producer),
+            None => self.by_id.remove(&last.producer_id),
+        };
+    }
+
+    /// Everything below `end_offset` is flushed.
+    pub fn flushed(&mut self, end_offset: i64) {
+        while self.unflushed.pop_front_if(|first| first.base_offset < end_offset).is_some() {}
+    }
+
+    /// Returns what was known of the producer before.
+    fn remember(&mut self, now_ms: i64, batch: &SequencedBatch, base_offset: i64) -> Option<Producer> {
         let previous = self.by_id.get(&batch.producer_id).copied();
         let mut producer = previous.unwrap_or_else(|| Producer::new(batch.epoch));
         if producer.epoch != batch.epoch {
@@ -251,47 +281,30 @@ impl Producers {
         producer.push(AppendedBatch::new(batch, base_offset));
         producer.last_append_ms = now_ms;
         self.by_id.insert(batch.producer_id, producer);
-        Undo { producer_id: batch.producer_id, previous }
+        previous
     }
 
-    /// Puts things back as they were before the last `record`.
-    pub fn undo(&mut self, undo: Undo) {
-        match undo.previous {
-            Some(producer) => self.by_id.insert(undo.producer_id, producer),
-            None => self.by_id.remove(&undo.producer_id),
-        };
-    }
-
-    /// Takes over a batch that is in the log already. Nothing is refused. A snapshot, which knows the last batch of each
-    /// producer, may be younger than the offset at which replay begins: the batches before that last one come back.
+    /// Takes over a batch that is in the log already. Nothing is refused; what is known already changes nothing.
     pub fn replay(&mut self, now_ms: i64, batch: &SequencedBatch, base_offset: i64) {
-        match self.by_id.get_mut(&batch.producer_id) {
-            Some(known) if known.batches().last().is_some_and(|last| last.last_offset >= base_offset) => {
-                if known.epoch == batch.epoch {
-                    known.insert(AppendedBatch::new(batch, base_offset));
-                }
-            }
-            _ => {
-                self.record(now_ms, batch, base_offset);
-            }
+        let known = self.by_id.get(&batch.producer_id).and_then(|known| known.batches().last());
+        if known.is_none_or(|last| last.last_offset < base_offset) {
+            self.remember(now_ms, batch, base_offset);
         }
     }
 
-    /// The offset, at most `log_end`, from which the log has every batch that a client may still send again and that has to
-    /// be known then: replay begins there, for a snapshot keeps no more than the last batch of each producer.
-    pub fn replay_from(&self, now_ms: i64, log_end: i64) -> i64 {
-        let recent = self.by_id.values().filter(|known| now_ms.saturating_sub(known.last_append_ms) < SENT_AGAIN_MS);
-        let oldest = recent.filter_map(|known| known.batches().first()).map(AppendedBatch::base_offset);
-        oldest.min().map_or(log_end, |oldest| oldest.min(log_end))
-    }
-
-    /// Takes over the entries of a snapshot, in place of all that is known.
+    /// Takes over the entries of a snapshot, in place of all that is known. As in Kafka the last entry of an id counts; those
+    /// before it are its older batches, if they are of the same epoch and ascend.
     pub fn load(&mut self, entries: &[ProducerEntry]) {
         self.by_id.clear();
+        self.unflushed.clear();
         for entry in entries {
-            let mut producer = Producer::new(entry.producer_epoch);
+            let known = self.by_id.remove(&entry.producer_id).filter(|known| known.epoch == entry.producer_epoch);
+            let mut producer = known.unwrap_or_else(|| Producer::new(entry.producer_epoch));
             producer.coordinator_epoch = entry.coordinator_epoch;
             producer.last_append_ms = entry.timestamp;
+            if producer.batches().last().is_some_and(|last| last.last_offset >= entry.last_offset) {
+                producer.count = 0;
+            }
             if entry.last_offset >= 0 {
                 producer.push(AppendedBatch {
                     last_sequence: entry.last_sequence,
@@ -304,22 +317,18 @@ impl Producers {
         }
     }
 
-    /// What a snapshot holds: Kafka's keeps the last batch of each producer.
+    /// What a snapshot holds: the producers as of the flushed end.
     pub fn snapshot(&self) -> Vec<ProducerEntry> {
-        let entry = |(&producer_id, producer): (&i64, &Producer)| {
-            let last = producer.batches().last();
-            ProducerEntry {
-                producer_id,
-                producer_epoch: producer.epoch,
-                last_sequence: producer.last_sequence(),
-                last_offset: last.map_or(-1, |batch| batch.last_offset),
-                offset_delta: last.map_or(0, |batch| batch.offset_delta),
-                timestamp: producer.last_append_ms,
-                coordinator_epoch: producer.coordinator_epoch,
-                current_txn_first_offset: -1,
-            }
-        };
-        self.by_id.iter().map(entry).collect()
+        let mut before: BTreeMap<i64, Option<&Producer>> = BTreeMap::new();
+        for unflushed in &self.unflushed {
+            before.entry(unflushed.producer_id).or_insert(unflushed.previous.as_ref());
+        }
+        let mut entries = Vec::new();
+        for (id, producer) in &self.by_id {
+            let as_flushed = before.get(id).copied().unwrap_or(Some(producer));
+            entries.extend(as_flushed.into_iter().flat_map(|producer| producer.entries(*id)));
+        }
+        entries
     }
 
     /// Producer id and last offset of every batch that is remembered.

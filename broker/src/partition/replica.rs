@@ -12,7 +12,7 @@ use wire::ErrorCode;
 use wire::batch::{BatchSummary, NO_TIMESTAMP, TimestampType};
 
 use super::acks::Acks;
-use super::producers::{Producers, SequenceError, SequencedBatch, Sequencing, Undo};
+use super::producers::{Producers, SequenceError, SequencedBatch, Sequencing};
 use crate::config::TopicConfig;
 
 use super::{PartitionStart, PartitionStatus, ProduceDecision, Refusal};
@@ -21,13 +21,6 @@ use super::{PartitionStart, PartitionStatus, ProduceDecision, Refusal};
 const IN_SYNC_REPLICAS: i32 = 1;
 /// `acks` that asks for all in-sync replicas.
 pub(super) const ACKS_ALL: i16 = -1;
-
-/// What the last append changed, for as long as the store may still refuse it.
-#[derive(Debug)]
-struct LastAppend {
-    base_offset: i64,
-    producers: Option<Undo>,
-}
 
 #[derive(Debug)]
 pub(super) struct Replica {
@@ -42,7 +35,8 @@ pub(super) struct Replica {
     pub(super) leader_acks: Acks,
     /// Waiting for the high watermark (acks=all).
     pub(super) all_acks: Acks,
-    last_append: Option<LastAppend>,
+    /// Base offset of the last append, for as long as the store may still refuse it.
+    last_append: Option<i64>,
 }
 
 impl Replica {
@@ -99,6 +93,7 @@ impl Replica {
     pub(super) fn set_flushed_end(&mut self, flushed_end: i64) {
         assert!(flushed_end <= self.log_end, "nothing beyond the end, {}, is flushed: {flushed_end}", self.log_end);
         self.flushed_end = self.flushed_end.max(flushed_end);
+        self.producers.flushed(self.flushed_end);
     }
 
     pub(super) fn produce(&mut self, now_ms: i64, batch: &BatchSummary, acks: i16) -> Result<ProduceDecision, Refusal> {
@@ -120,21 +115,21 @@ impl Replica {
             }
         }
         let base_offset = self.log_end;
-        let producers = sequenced.map(|batch| self.producers.record(now_ms, &batch, base_offset));
+        if let Some(batch) = &sequenced {
+            self.producers.record(now_ms, batch, base_offset);
+        }
         self.log_end = base_offset.checked_add(i64::from(batch.record_count)).expect("offsets do not run out");
-        self.last_append = Some(LastAppend { base_offset, producers });
+        self.last_append = Some(base_offset);
         Ok(ProduceDecision::Append { base_offset, leader_epoch: self.leader_epoch, log_append_time })
     }
 
     /// Takes the last append back.
     pub(super) fn undo_append(&mut self, base_offset: i64) {
         let last = self.last_append.take().expect("an append is taken back once, before the next");
-        assert_eq!(last.base_offset, base_offset, "only the last append can be taken back");
+        assert_eq!(last, base_offset, "only the last append can be taken back");
         assert!(self.flushed_end <= base_offset, "what is flushed stays");
         self.log_end = base_offset;
-        if let Some(undo) = last.producers {
-            self.producers.undo(undo);
-        }
+        self.producers.take_back(base_offset);
     }
 
     fn check_appendable(&self, batch: &BatchSummary, acks: i16) -> Result<(), Refusal> {

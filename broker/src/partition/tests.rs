@@ -222,16 +222,16 @@ fn leader_epochs_are_compared_where_given() {
 fn a_restart_remembers_producers_and_leaves_out_the_expired() {
     let mut partitions = open(start(0));
     append(&mut partitions, &idempotent(0, 2));
-    assert_eq!(partitions.producer_snapshot(NOW, KEY), (0, Vec::new()), "what is not flushed may not survive");
+    assert_eq!(partitions.producer_snapshot(KEY), (0, Vec::new()), "what is not flushed may not survive");
     partitions.flushed(KEY, 2);
-    let (replay_from, mut entries) = partitions.producer_snapshot(NOW, KEY);
-    assert_eq!(replay_from, 0, "the batch may be sent again");
+    let (offset, mut entries) = partitions.producer_snapshot(KEY);
+    assert_eq!(offset, 2, "the flushed end");
     entries.push(ProducerEntry { producer_id: 10, timestamp: NOW - EXPIRATION_MS, ..entries[0] });
 
     let mut restarted = open(start(2));
     restarted.load_producers(NOW, KEY, &entries);
     restarted.flushed(KEY, 2);
-    let snapshot = |partitions: &Partitions| partitions.producer_snapshot(NOW, KEY).1;
+    let snapshot = |partitions: &Partitions| partitions.producer_snapshot(KEY).1;
     assert_eq!(snapshot(&restarted).iter().map(|entry| entry.producer_id).collect::<Vec<_>>(), [9]);
     assert_eq!(
         restarted.produce(NOW, KEY, &idempotent(0, 2), -1),

@@ -76,9 +76,10 @@ fn a_second_offset_is_a_duplicate_of_idempotent_producers_and_counted_of_others(
 }
 
 #[test]
-fn a_duplicate_whose_first_place_was_deleted_is_only_counted() {
+fn a_duplicate_is_one_even_when_its_first_place_was_deleted() {
     let events = vec![send(10, Sent::Acked(1)), poll(&[(0, 10)]), Event::DeleteRecords { offset: 1, acked: true }];
-    assert_eq!(judge(events, last(1, &[(1, 10)])), []);
+    let kind = AnomalyKind::Duplicate { value: Value(10), offsets: (0, 1) };
+    assert_eq!(judge(events, last(1, &[(1, 10)])), [kind]);
 }
 
 #[test]

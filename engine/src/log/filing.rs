@@ -10,16 +10,16 @@ use std::rc::Rc;
 use bytes::Bytes;
 use wire::TopicPartitionId;
 
+use super::Log;
 use super::segment::{Segment, Stage};
-use super::{Log, ProducerSnapshot};
+use super::snapshots::SnapshotWrite;
 use crate::append::{Mark, Urgency};
 use crate::disk::{BLOCK, Disk, DiskError, Durability, File, block_ceil, block_floor};
 use crate::error::EngineError;
 use crate::files::write_file;
 use crate::leader_epochs::LEADER_EPOCH_FILE;
 use crate::memory::{Chunk, ChunkSlice};
-use crate::producer_snapshot;
-use crate::segment::names::{FileKind, file_name};
+use crate::segment::names::FileKind;
 use crate::segment::{Indexes, Pieces, SegmentFiles};
 use crate::tail::BatchStart;
 
@@ -31,8 +31,6 @@ pub const FILING_BYTES_MAX: u64 = 4 << 20;
 const ALLOCATION_BYTES_MIN: u64 = 1 << 20;
 /// … up to this many.
 const ALLOCATION_BYTES_MAX: u64 = 64 << 20;
-/// Snapshot files of a log that are kept.
-const SNAPSHOTS_KEPT: usize = 2;
 const _: () = assert!(FILING_BYTES_MIN >= BLOCK as u64 && FILING_BYTES_MAX.is_multiple_of(BLOCK as u64));
 
 /// A write of a log's bytes into a segment's file, and maybe the segment's closing.
@@ -59,8 +57,7 @@ struct Closing<D: Disk> {
     size: u64,
     indexes: Rc<Indexes>,
     epochs: String,
-    snapshot: Option<ProducerSnapshot>,
-    stale_snapshots: Vec<i64>,
+    snapshot: Option<SnapshotWrite>,
 }
 
 /// The outcome of a [`FilingJob`], for [`Log::handle_filed`].
@@ -78,6 +75,11 @@ impl FilingDone {
     /// The log it belongs to.
     pub fn key(&self) -> TopicPartitionId {
         self.key
+    }
+
+    /// Whether a snapshot was to be written with it.
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot_offset.is_some()
     }
 }
 
@@ -105,7 +107,11 @@ impl<D: Disk> FilingJob<D> {
             filed_end: self.filed_end,
             allocated_end: None,
             closed: self.closing.is_some(),
-            snapshot_offset: self.closing.as_ref().and_then(|closing| closing.snapshot.as_ref()).map(|(at, _)| *at),
+            snapshot_offset: self
+                .closing
+                .as_ref()
+                .and_then(|closing| closing.snapshot.as_ref())
+                .map(|write| write.offset),
             result: Ok(()),
         };
         done.result = self.run(&mut done.allocated_end).await;
@@ -155,17 +161,10 @@ impl<D: Disk> Closing<D> {
         // Epochs first: where the indexes are whole, the start does not look for epochs.
         write_file(&self.disk, &self.dir.join(LEADER_EPOCH_FILE), self.epochs.as_bytes()).await?;
         files.write_indexes(&self.indexes).await?;
-        let Some((offset, entries)) = &self.snapshot else { return Ok(()) };
-        let path = self.dir.join(file_name(*offset, FileKind::ProducerSnapshot));
-        write_file(&self.disk, &path, &producer_snapshot::encode(entries)).await?;
-        for stale in &self.stale_snapshots {
-            let path = self.dir.join(file_name(*stale, FileKind::ProducerSnapshot));
-            match self.disk.remove_file(&path).await {
-                Ok(()) | Err(DiskError::NotFound) => {}
-                Err(error) => return Err(EngineError::Disk { path, error }),
-            }
+        match &self.snapshot {
+            Some(write) => write.perform(&self.disk, &self.dir).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -221,6 +220,9 @@ impl<D: Disk> Log<D> {
         self.filing_in_flight = false;
         self.filings += 1;
         let filings = self.filings;
+        if let Some(offset) = done.snapshot_offset {
+            self.snapshots.ended(offset, done.result.is_ok());
+        }
         let segment = self.segment_mut(done.segment_base).expect("a segment with a filing in flight stays");
         segment.allocated_end = done.allocated_end.unwrap_or(segment.allocated_end);
         done.result?;
@@ -236,26 +238,8 @@ impl<D: Disk> Log<D> {
             segment.indexes = None;
             let files = Rc::clone(&segment.files);
             self.touch(&files);
-            self.snapshot_written(done.snapshot_offset);
         }
         Ok(())
-    }
-
-    fn snapshot_written(&mut self, offset: Option<i64>) {
-        let Some(offset) = offset else { return };
-        if self.snapshot_to_write.as_ref().is_some_and(|(at, _)| *at == offset) {
-            self.snapshot_to_write = None;
-        }
-        let stale = self.stale_snapshots(offset);
-        self.snapshots.retain(|other| !stale.contains(other) && *other != offset);
-        self.snapshots.push(offset);
-        self.snapshots.sort_unstable();
-    }
-
-    /// Those to be removed when that of `offset` is written.
-    fn stale_snapshots(&self, offset: i64) -> Vec<i64> {
-        let others: Vec<i64> = self.snapshots.iter().copied().filter(|other| *other != offset).collect();
-        others[..others.len().saturating_sub(SNAPSHOTS_KEPT - 1)].to_vec()
     }
 
     fn closing(&mut self, index: usize) -> Closing<D> {
@@ -265,15 +249,13 @@ impl<D: Disk> Log<D> {
         let indexes = Rc::clone(indexes);
         let segment = &self.segments[index];
         segment.files.keep_indexes(&indexes);
-        let snapshot = self.snapshot_to_write.clone();
         Closing {
             disk: self.disk.clone(),
             dir: Rc::clone(&self.dir),
             size: segment.size(),
             indexes,
             epochs: self.epochs.encode(),
-            stale_snapshots: snapshot.as_ref().map(|(offset, _)| self.stale_snapshots(*offset)).unwrap_or_default(),
-            snapshot,
+            snapshot: self.snapshots.begin(),
         }
     }
 

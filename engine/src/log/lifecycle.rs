@@ -9,7 +9,8 @@ use wire::TopicPartitionId;
 use wire::batch::BatchHeader;
 
 use super::segment::{Segment, Stage};
-use super::{Log, LogConfig, ProducerSnapshot};
+use super::snapshots::Snapshots;
+use super::{Log, LogConfig};
 use crate::append::{Mark, Urgency};
 use crate::compaction::checkpoint;
 use crate::disk::{Disk, File, block_floor};
@@ -17,9 +18,8 @@ use crate::error::EngineError;
 use crate::files::{TEMPORARY_SUFFIX, read_file, write_file};
 use crate::leader_epochs::{LEADER_EPOCH_FILE, LeaderEpochs};
 use crate::partition_metadata::{self, PARTITION_METADATA_BYTES_MAX, PARTITION_METADATA_FILE};
-use crate::producer_snapshot::{self, SNAPSHOT_BYTES_MAX};
 use crate::segment::names::{
-    FileKind, deleted_folder_name, file_name, folder_name, is_cleaned_file, is_deleted_file, parse_file_name,
+    FileKind, deleted_folder_name, folder_name, is_cleaned_file, is_deleted_file, parse_file_name,
 };
 use crate::segment::{Indexes, SegmentFiles};
 use crate::tail::{ChunkPool, Tail};
@@ -105,7 +105,8 @@ impl<D: Disk> Log<D> {
         log.first_dirty = checkpoint::load(disk, &log.dir).await?.min(log.active().base_offset);
         log.epochs.truncate_end(log.log_end());
         log.epochs.truncate_start(log.log_start);
-        log.newest_snapshot = log.read_snapshot(&found).await?;
+        let snapshots = found.keys().filter(|(_, kind)| *kind == FileKind::ProducerSnapshot).map(|(offset, _)| *offset);
+        log.snapshots = Snapshots::open(disk, &log.dir, snapshots.collect(), log.log_end()).await?;
         Ok(log)
     }
 
@@ -168,9 +169,7 @@ impl<D: Disk> Log<D> {
             log_start: 0,
             flushed_end: 0,
             epochs: LeaderEpochs::default(),
-            snapshots: Vec::new(),
-            newest_snapshot: None,
-            snapshot_to_write: None,
+            snapshots: Snapshots::default(),
             filing_in_flight: false,
             filings: 0,
             checkpointed_base: 0,
@@ -326,25 +325,6 @@ impl<D: Disk> Log<D> {
         })
         .await?;
         Ok((indexes, last))
-    }
-
-    /// The newest producer state that is whole and not beyond the log's end; files beyond it go.
-    async fn read_snapshot(&mut self, found: &Found) -> Result<Option<ProducerSnapshot>, EngineError> {
-        let offsets = found.keys().filter(|(_, kind)| *kind == FileKind::ProducerSnapshot).map(|(offset, _)| *offset);
-        let (usable, beyond): (Vec<i64>, Vec<i64>) = offsets.partition(|offset| *offset <= self.log_end());
-        for offset in beyond {
-            let path = self.dir.join(file_name(offset, FileKind::ProducerSnapshot));
-            self.disk.remove_file(&path).await.map_err(EngineError::disk(&path))?;
-        }
-        self.snapshots = usable;
-        for offset in self.snapshots.iter().rev() {
-            let path = self.dir.join(file_name(*offset, FileKind::ProducerSnapshot));
-            let bytes = read_file(&self.disk, &path, SNAPSHOT_BYTES_MAX).await?;
-            if let Ok(entries) = producer_snapshot::decode(&bytes) {
-                return Ok(Some((*offset, entries)));
-            }
-        }
-        Ok(None)
     }
 
     fn files(&self, base_offset: i64) -> Rc<SegmentFiles<D>> {

@@ -19,6 +19,7 @@ mod lifecycle;
 mod read;
 mod removal;
 mod segment;
+mod snapshots;
 mod sync;
 mod timestamps;
 
@@ -46,6 +47,8 @@ pub use lifecycle::{Retired, Trusted};
 pub use read::{Read, ReadError, ReadJob};
 pub use removal::RemovalJob;
 use segment::{Segment, Stage};
+use snapshots::Snapshots;
+pub use snapshots::{SnapshotDone, SnapshotJob};
 pub use sync::{SyncPlan, Synced};
 pub use timestamps::{FoundTimestamp, Lookup};
 
@@ -92,7 +95,7 @@ impl Default for LogConfig {
 }
 
 /// Producer state as of an offset.
-type ProducerSnapshot = (i64, Vec<ProducerEntry>);
+pub type ProducerSnapshot = (i64, Vec<ProducerEntry>);
 
 /// See the module.
 pub struct Log<D: Disk> {
@@ -110,10 +113,7 @@ pub struct Log<D: Disk> {
     log_start: i64,
     flushed_end: i64,
     epochs: LeaderEpochs,
-    /// Offsets of the snapshot files, in order.
-    snapshots: Vec<i64>,
-    newest_snapshot: Option<ProducerSnapshot>,
-    snapshot_to_write: Option<ProducerSnapshot>,
+    snapshots: Snapshots,
     filing_in_flight: bool,
     /// Counts completed filings, so that a sync knows which it covers.
     filings: u64,
@@ -228,17 +228,6 @@ impl<D: Disk> Log<D> {
         for segment in &mut self.segments {
             segment.tail.set_pool(pool);
         }
-    }
-
-    /// The newest producer state that was found at the start: the shard loads it, and replays what follows its offset.
-    pub fn producer_snapshot(&self) -> Option<&(i64, Vec<ProducerEntry>)> {
-        self.newest_snapshot.as_ref()
-    }
-
-    /// Producer state as of `offset`, to be written when a segment closes next, or the log.
-    pub fn set_producer_snapshot(&mut self, offset: i64, entries: Vec<ProducerEntry>) {
-        assert!(offset <= self.log_end());
-        self.snapshot_to_write = Some((offset, entries));
     }
 
     /// Where the log ends.

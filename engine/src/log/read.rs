@@ -212,7 +212,27 @@ impl<D: Disk> Log<D> {
         end_offset: i64,
         at_least_one: bool,
     ) -> Result<Read<D>, ReadError> {
-        let (start, end) = (self.log_start, self.log_end());
+        self.read_from(self.log_start, offset, max_bytes, end_offset, at_least_one)
+    }
+
+    /// As [`Log::read`] with `at_least_one`, but also below the log's start, where something is left there: for what has to
+    /// be known of records that are deleted.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    pub fn read_left(&self, offset: i64, max_bytes: usize) -> Result<Read<D>, ReadError> {
+        self.read_from(self.segments[0].base_offset, offset, max_bytes, self.log_end(), true)
+    }
+
+    fn read_from(
+        &self,
+        start: i64,
+        offset: i64,
+        max_bytes: usize,
+        end_offset: i64,
+        at_least_one: bool,
+    ) -> Result<Read<D>, ReadError> {
+        let end = self.log_end();
         if offset < start || offset > end {
             return Err(ReadError::OutOfRange { offset, start, end });
         }

@@ -13,6 +13,9 @@ use crate::retention::{Limits, RetainedSegment, expired};
 use crate::segment::SegmentFiles;
 use crate::segment::names::{FileKind, deleted_file_name, file_name};
 
+/// What goes with a segment. Snapshots do not: they outlive the records that they tell of.
+const REMOVED: [FileKind; 4] = [FileKind::Log, FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::TransactionIndex];
+
 /// The removal of one segment's files. Readers that hold the segment keep reading.
 pub struct RemovalJob<D: Disk> {
     key: TopicPartitionId,
@@ -40,12 +43,12 @@ impl<D: Disk> RemovalJob<D> {
             }
         }
         let base = self.files.base_offset();
-        for kind in FileKind::ALL {
+        for kind in REMOVED {
             let (from, to) = (self.dir.join(file_name(base, kind)), self.dir.join(deleted_file_name(base, kind)));
             ignore_missing(self.disk.rename(&from, &to).await).map_err(EngineError::disk(&from))?;
         }
         self.disk.sync_dir(&self.dir).await.map_err(EngineError::disk(&self.dir))?;
-        for kind in FileKind::ALL {
+        for kind in REMOVED {
             let path = self.dir.join(deleted_file_name(base, kind));
             ignore_missing(self.disk.remove_file(&path).await).map_err(EngineError::disk(&path))?;
         }
@@ -98,13 +101,14 @@ impl<D: Disk> Log<D> {
         moves
     }
 
-    /// The removal of a segment that lies wholly below both the log's start and the last checkpoint.
+    /// The removal of a segment that lies wholly below the log's start, the last checkpoint, and the newest snapshot.
     pub fn poll_removal(&mut self) -> Option<RemovalJob<D>> {
         while self.cleaning.is_none()
             && let Some(next) = self.segments.get(1)
             && next.base_offset <= self.log_start
             && self.segments[0].stage == Stage::Closed
             && self.segments[0].base_offset < self.checkpointed_base
+            && self.snapshots.cover(self.segments[0].end_offset)
         {
             if let Some(first) = self.segments.pop_front() {
                 self.size_bytes -= first.size();
@@ -114,7 +118,6 @@ impl<D: Disk> Log<D> {
         }
         let files = self.doomed.pop_front()?;
         self.resident.borrow_mut().retain(|other| !Rc::ptr_eq(other, &files));
-        self.snapshots.retain(|offset| *offset != files.base_offset());
         Some(RemovalJob {
             key: self.key,
             disk: self.disk.clone(),

@@ -37,7 +37,7 @@ pub struct Plan {
     /// Exact lengths of the segments from `from` on, by base offset; `None` for those that hold whatever a scan finds
     /// whole in them, because nothing vouches for them.
     pub ends: Option<BTreeMap<i64, u64>>,
-    /// Segments whose files go: wholly below the log start, or never acknowledged.
+    /// Segments whose files go: never acknowledged. Those below the log start stay, for what they tell of producers.
     pub remove: Vec<i64>,
 }
 
@@ -137,19 +137,9 @@ pub fn judge(
     }
     plan.remove =
         segments.keys().copied().filter(|base| *base > from.segment_base && !ends.contains_key(base)).collect();
-    remove_below_start(&mut plan, segments, &ends);
     check_trusted(&plan, segments)?;
     plan.ends = Some(ends);
     Ok(plan)
-}
-
-/// A segment whose successor begins at the log start or below it is not needed: its removal may have been lost.
-fn remove_below_start(plan: &mut Plan, segments: &BTreeMap<i64, u64>, ends: &BTreeMap<i64, u64>) {
-    let kept = segments.keys().chain(ends.keys()).copied().filter(|base| !plan.remove.contains(base));
-    let bases: std::collections::BTreeSet<i64> = kept.collect();
-    let below = bases.iter().zip(bases.iter().skip(1)).filter(|(_, next)| **next <= plan.log_start);
-    // The mark's segment stays even so: whatever continues in it needs what it begins with.
-    plan.remove.extend(below.map(|(base, _)| *base).filter(|base| *base < plan.from.segment_base));
 }
 
 fn check_trusted(plan: &Plan, segments: &BTreeMap<i64, u64>) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use crate::compaction::{CleaningDone, CleaningError, CleaningInput, CleaningJob}
 use crate::disk::{BLOCK, Disk};
 use crate::error::EngineError;
 use crate::journal::growth::{GrowthDone, GrowthJob};
-use crate::log::{FilingDone, FilingJob, RemovalJob, SyncPlan, Synced};
+use crate::log::{FilingDone, FilingJob, RemovalJob, SnapshotDone, SnapshotJob, SyncPlan, Synced};
 use crate::scrub::{ScrubDone, ScrubJob};
 
 /// Jobs handed out and not handed back.
@@ -18,6 +18,7 @@ use crate::scrub::{ScrubDone, ScrubJob};
 pub(super) struct InFlight {
     pub filings: usize,
     pub others: usize,
+    /// A removal, or the snapshot that it waits for.
     removal: bool,
     reserve: bool,
     cleaning: bool,
@@ -35,6 +36,8 @@ pub enum BackgroundJob<D: Disk> {
     Filing(FilingJob<D>),
     /// Syncing a log's files.
     Sync(SyncPlan<D>),
+    /// Writing what is known of the producers of a segment that is to be removed.
+    Snapshot(SnapshotJob<D>),
     /// Removing a segment.
     Removal(RemovalJob<D>),
     /// Cleaning a compacted log.
@@ -55,6 +58,8 @@ pub enum BackgroundDone<D: Disk> {
     Filing(FilingDone),
     /// See [`BackgroundJob::Sync`].
     Sync(TopicPartitionId, Result<Synced, EngineError>),
+    /// See [`BackgroundJob::Snapshot`].
+    Snapshot(SnapshotDone),
     /// See [`BackgroundJob::Removal`].
     Removal(TopicPartitionId, Result<(), EngineError>),
     /// See [`BackgroundJob::Cleaning`].
@@ -75,6 +80,7 @@ impl<D: Disk> BackgroundJob<D> {
         match self {
             BackgroundJob::Filing(job) => BackgroundDone::Filing(job.perform().await),
             BackgroundJob::Sync(plan) => BackgroundDone::Sync(plan.key(), plan.perform().await),
+            BackgroundJob::Snapshot(job) => BackgroundDone::Snapshot(job.perform().await),
             BackgroundJob::Removal(job) => BackgroundDone::Removal(job.key(), job.perform().await),
             BackgroundJob::Cleaning(job) => BackgroundDone::Cleaning(job.perform().await),
             BackgroundJob::Scrub(job) => BackgroundDone::Scrub(job.perform().await),
@@ -120,6 +126,7 @@ impl<D: Disk> Store<D> {
             return None;
         }
         full.look = false;
+        full.snapshot_failed = false;
         self.cycle_wanted |= std::mem::take(&mut full.checkpoint_failed);
         self.jobs.reserve = true;
         self.jobs.others += 1;
@@ -191,21 +198,37 @@ impl<D: Disk> Store<D> {
     }
 
     fn poll_removal(&mut self) -> Option<BackgroundJob<D>> {
-        while !self.jobs.removal {
+        let waits_for_space = self.full.is_some_and(|full| full.snapshot_failed);
+        while !self.jobs.removal && !waits_for_space {
             let key = self.to_remove.pop_front()?;
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             // The move of a log's start must be durable before anything goes that lies before it.
             if slot.starts_pending > 0 {
                 continue;
             }
-            if let Some(job) = slot.log.poll_removal() {
+            let snapshot = slot.log.poll_snapshot().map(BackgroundJob::Snapshot);
+            let job = snapshot.or_else(|| slot.log.poll_removal().map(BackgroundJob::Removal));
+            if job.is_some() {
                 self.to_remove.push_back(key);
                 self.jobs.removal = true;
                 self.jobs.others += 1;
-                return Some(BackgroundJob::Removal(job));
+                return job;
             }
         }
         None
+    }
+
+    fn handle_snapshot(&mut self, done: SnapshotDone) -> Result<(), Fatal> {
+        self.jobs.removal = false;
+        self.jobs.others -= 1;
+        let (key, is_written) = (done.key(), done.is_written());
+        let Some(slot) = self.slots.get_mut(&key) else { return Ok(()) };
+        let written = slot.log.handle_snapshot(done);
+        self.unless_full(written)?;
+        if let (Some(full), false) = (&mut self.full, is_written) {
+            full.snapshot_failed = true;
+        }
+        Ok(())
     }
 
     /// The compacted log whose cleaning is due and the most worth it, if any; none while one is being cleaned.
@@ -274,6 +297,7 @@ impl<D: Disk> Store<D> {
             BackgroundDone::Filing(done) => self.handle_filed(done),
             BackgroundDone::Sync(key, result) => self.handle_synced(key, result),
             BackgroundDone::Checkpoint(done) => self.handle_checkpoint(done),
+            BackgroundDone::Snapshot(done) => self.handle_snapshot(done),
             BackgroundDone::Removal(key, result) => {
                 self.jobs.removal = false;
                 self.jobs.others -= 1;
@@ -298,7 +322,7 @@ impl<D: Disk> Store<D> {
 
     fn handle_filed(&mut self, done: FilingDone) -> Result<(), Fatal> {
         self.jobs.filings -= 1;
-        let key = done.key();
+        let (key, has_snapshot) = (done.key(), done.has_snapshot());
         let Some(slot) = self.slots.get_mut(&key) else { return Ok(()) };
         slot.filing = false;
         let filed = slot.log.handle_filed(done);
@@ -308,6 +332,10 @@ impl<D: Disk> Store<D> {
         }
         // More may have come together meanwhile, or a segment waits to be closed.
         self.queue_filing(key);
+        if has_snapshot {
+            // A removal may have waited for it.
+            self.to_remove.push_back(key);
+        }
         self.measure(key);
         self.unless_full(filed)
     }
@@ -326,6 +354,7 @@ impl<D: Disk> Store<D> {
             Ok(()) => {
                 if let Some(full) = &mut self.full {
                     full.released = true;
+                    full.snapshot_failed = false;
                 }
                 Ok(())
             }

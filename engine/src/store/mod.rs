@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use wire::TopicPartitionId;
+use wire::records::producer::ProducerEntry;
 
 pub use background::{BackgroundDone, BackgroundJob};
 pub use config::StoreConfig;
@@ -89,7 +90,8 @@ pub enum StoreEvent {
         /// One past the last such offset.
         end_offset: i64,
     },
-    /// The log's start has moved, durably.
+    /// The log's start has moved, durably. What lies before it goes once the log has a snapshot of its producers, if
+    /// [`Log::wants_producer_snapshot`] says that it needs one.
     LogStartMoved {
         /// Of which log.
         key: TopicPartitionId,
@@ -235,7 +237,7 @@ impl<D: Disk> Store<D> {
         self.slots.get(&key).map(|slot| &slot.log)
     }
 
-    /// A partition's log, for its settings and its producer state; the store appends and files.
+    /// A partition's log, for its settings; the store appends and files.
     pub fn log_mut(&mut self, key: TopicPartitionId) -> Option<&mut Log<D>> {
         self.slots.get_mut(&key).map(|slot| &mut slot.log)
     }
@@ -312,6 +314,15 @@ impl<D: Disk> Store<D> {
         let end_offset = batch.last_offset + 1;
         self.pending(key).end_offset = Some(end_offset);
         Ok(Appended { group: self.journal.open_sequence(), end_offset })
+    }
+
+    /// Takes what all batches below `offset`, at most the flushed end, tell of their producers. To be called when a log wants it
+    /// ([`Log::wants_producer_snapshot`]), which it may whenever its start has moved, and when a log has rolled.
+    pub fn set_producer_snapshot(&mut self, key: TopicPartitionId, offset: i64, entries: Vec<ProducerEntry>) {
+        if let Some(slot) = self.slots.get_mut(&key) {
+            slot.log.set_producer_snapshot(offset, entries);
+            self.to_remove.push_back(key);
+        }
     }
 
     /// Moves a log's start to `before_offset`, at most its flushed end, unless it is there already.

@@ -20,6 +20,8 @@ pub(super) struct FullState {
     pub look: bool,
     /// Whether a checkpoint did not fit even into what the reserve has left.
     pub checkpoint_failed: bool,
+    /// Whether a snapshot did not fit that a removal needs: removals wait for the next look, or for the reserve to be given up.
+    pub snapshot_failed: bool,
 }
 
 impl FullState {

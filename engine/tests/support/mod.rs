@@ -90,7 +90,11 @@ impl Core {
         let logs = recovery.logs.iter().map(|log| {
             let data_dir = data_dir();
             let opening = Log::open(disk, &data_dir, &log.topic, log.key, log_config(), log.trusted);
-            run(opening).expect("it is recovered")
+            let mut log = run(opening).expect("it is recovered");
+            if log.wants_producer_snapshot() {
+                log.set_producer_snapshot(log.log_end(), Vec::new());
+            }
+            log
         });
         let store = run(Store::open(disk.clone(), config(), core, logs.collect())).expect("the disk is fine");
         Core { disk: disk.clone(), store, events: Vec::new(), now_ms: 0 }
@@ -128,6 +132,7 @@ impl Core {
 
     /// Does all background work there is.
     pub fn settle(&mut self) -> Result<(), Fatal> {
+        self.take_events();
         let mut jobs = 0;
         while let Some(job) = self.store.poll_background() {
             self.store.handle_background(run(job.perform()))?;
@@ -147,6 +152,13 @@ impl Core {
 
     fn take_events(&mut self) {
         while let Some(event) = self.store.poll_event() {
+            // There are no producers, but somebody has to say so before segments go.
+            if let StoreEvent::LogStartMoved { key, .. } = event
+                && let Some(log) = self.store.log(key)
+                && log.wants_producer_snapshot()
+            {
+                self.store.set_producer_snapshot(key, log.flushed_end(), Vec::new());
+            }
             self.events.push(event);
         }
     }

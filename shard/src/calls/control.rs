@@ -152,10 +152,8 @@ pub(crate) async fn close<W: World>(core: Rc<Core<W>>) -> Result<(), String> {
     let State { mut store, partitions, .. } = core.take_state();
     let keys: Vec<_> = store.logs().map(Log::key).collect();
     for key in keys {
-        if let Some(log) = store.log_mut(key) {
-            let (offset, producers) = partitions.producer_snapshot(core.world().now_ms(), key);
-            log.set_producer_snapshot(offset, producers);
-        }
+        let (offset, producers) = partitions.producer_snapshot(key);
+        store.set_producer_snapshot(key, offset, producers);
     }
     store.close().await.map_err(|error| error.to_string())
 }

@@ -225,10 +225,8 @@ fn store<W: World>(
     })?;
     if segments(state) != before {
         // With a segment closes what recovery would have to read to know its producers.
-        let (offset, producers) = state.partitions.producer_snapshot(now_ms, place.key);
-        if let Some(log) = state.store.log_mut(place.key) {
-            log.set_producer_snapshot(offset, producers);
-        }
+        let (offset, producers) = state.partitions.producer_snapshot(place.key);
+        state.store.set_producer_snapshot(place.key, offset, producers);
     }
     Ok(())
 }

@@ -260,9 +260,6 @@ impl Producer {
                 Some(ErrorCode::CorruptMessage) if batch.invalid => self.settle(&batch, |_| Sent::Failed),
                 Some(ErrorCode::UnknownTopicId) if self.shared.may_be_gone(key.topic) => {}
                 Some(ErrorCode::OutOfOrderSequenceNumber) if self.follows_another(&batch) => self.send_again(batch),
-                // Nobody knows whether it is in the log: the records that told of it are deleted.
-                Some(ErrorCode::OutOfOrderSequenceNumber)
-                    if self.shared.history.borrow_mut().partition(key).deletes() => {}
                 Some(error) if error.is_retriable() => self.send_again(batch),
                 _ => self.shared.violation(format!(
                     "{}: batch {} to {}-{} was refused with error {}",

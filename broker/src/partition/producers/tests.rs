@@ -112,66 +112,95 @@ fn a_new_epoch_begins_at_zero_and_ends_the_old_one() {
 }
 
 #[test]
-fn undo_forgets_the_append_and_nothing_else() {
+fn what_is_taken_back_is_forgotten_and_nothing_else() {
     let mut producers = Producers::default();
-    let undo = producers.record(5, &batch(0, 0, 1), 10);
-    producers.undo(undo);
-    assert!(producers.snapshot().is_empty());
+    producers.record(5, &batch(0, 0, 1), 10);
+    producers.take_back(10);
+    assert_eq!(judge(&producers, &batch(0, 7, 1)), Is::Next, "the producer is not known any more");
 
     for sequence in 0..6 {
         producers.record(5, &batch(0, sequence, 1), i64::from(sequence));
     }
-    let before = producers.snapshot();
-    let undo = producers.record(9, &batch(1, 0, 1), 6);
-    producers.undo(undo);
-    assert_eq!(producers.snapshot(), before);
+    producers.record(9, &batch(1, 0, 1), 6);
+    producers.take_back(6);
+    producers.take_back(6);
     assert_eq!(judge(&producers, &batch(0, 1, 1)), Is::DuplicateAt(1));
     assert_eq!(judge(&producers, &batch(0, 6, 1)), Is::Next);
+    producers.flushed(6);
+    producers.take_back(5);
+    assert_eq!(judge(&producers, &batch(0, 5, 1)), Is::DuplicateAt(5), "what is flushed stays");
+}
+
+/// Five batches and the offsets where they are: all that is remembered of a producer.
+const FIVE: [(i32, i32, i64); 5] = [(2, 2, 10), (4, 3, 12), (7, 1, 15), (8, 4, 16), (12, 1, 20)];
+
+fn written(batches: &[(i32, i32, i64)]) -> Producers {
+    let mut producers = Producers::default();
+    for &(sequence, records, offset) in batches {
+        producers.record(50, &batch(0, sequence, records), offset);
+    }
+    producers.flushed(i64::MAX);
+    producers
+}
+
+fn restored(entries: &[ProducerEntry]) -> Producers {
+    let mut producers = Producers::default();
+    producers.load(entries);
+    producers
 }
 
 #[test]
-fn a_snapshot_and_a_replay_bring_the_state_back() {
-    let mut before = Producers::default();
-    let batches = [(0, 0, 2, 10), (0, 2, 3, 12), (0, 5, 1, 15), (0, 6, 4, 16)];
-    for (epoch, sequence, records, offset) in batches {
-        before.record(50, &batch(epoch, sequence, records), offset);
-    }
-    let mut snapshot = Producers::default();
-    for (epoch, sequence, records, offset) in &batches[..2] {
-        snapshot.record(50, &batch(*epoch, *sequence, *records), *offset);
-    }
-
-    let mut after = Producers::default();
-    after.load(&snapshot.snapshot());
-    // Replay may begin at a batch that the snapshot holds already.
-    for (epoch, sequence, records, offset) in &batches[1..] {
-        after.replay(50, &batch(*epoch, *sequence, *records), *offset);
-    }
-    assert_eq!(after.snapshot(), before.snapshot());
-    assert_eq!(judge(&after, &batch(0, 2, 3)), Is::DuplicateAt(12));
-    assert_eq!(judge(&after, &batch(0, 6, 4)), Is::DuplicateAt(16));
-    assert_eq!(judge(&after, &batch(0, 10, 1)), Is::Next);
-}
-
-#[test]
-fn a_replay_from_before_the_snapshot_brings_every_batch_back_that_may_be_sent_again() {
-    let mut before = Producers::default();
-    let batches = [(0, 2, 10), (2, 3, 12), (5, 1, 15), (6, 4, 16)];
-    for (sequence, records, offset) in batches {
-        before.record(50, &batch(0, sequence, records), offset);
-    }
-    assert_eq!(before.replay_from(50, 20), 10);
-    assert_eq!(before.replay_from(50 + SENT_AGAIN_MS, 20), 20, "nothing comes again from a producer that is silent");
-
-    let mut after = Producers::default();
-    after.load(&before.snapshot());
-    for (sequence, records, offset) in batches {
-        after.replay(50, &batch(0, sequence, records), offset);
-    }
-    for (sequence, records, offset) in batches {
+fn a_snapshot_holds_every_batch_that_may_be_sent_again() {
+    let before = written(&FIVE);
+    let after = restored(&before.snapshot());
+    for (sequence, records, offset) in FIVE {
         assert_eq!(judge(&after, &batch(0, sequence, records)), Is::DuplicateAt(offset));
     }
-    assert_eq!(judge(&after, &batch(0, 10, 1)), Is::Next);
+    assert_eq!(judge(&after, &batch(0, 13, 1)), Is::Next);
+    assert_eq!(after.snapshot(), before.snapshot());
+}
+
+#[test]
+fn a_snapshot_and_a_replay_from_its_offset_on_bring_the_state_back() {
+    for split in 0..FIVE.len() {
+        let mut after = restored(&written(&FIVE[..split]).snapshot());
+        // Replay may begin at a batch that the snapshot holds already.
+        for (sequence, records, offset) in &FIVE[split.saturating_sub(1)..] {
+            after.replay(50, &batch(0, *sequence, *records), *offset);
+        }
+        let expected: Vec<_> = FIVE.iter().map(|(_, records, offset)| offset + i64::from(*records) - 1).collect();
+        assert_eq!(after.repeatable_batches().map(|(_, last_offset)| last_offset).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_snapshot_is_the_state_before_whatever_is_not_flushed() {
+    let mut producers = written(&FIVE);
+    let flushed = producers.snapshot();
+    for sequence in 13..19 {
+        producers.record(60, &batch(0, sequence, 1), i64::from(sequence) + 8);
+    }
+    producers.record(60, &batch(1, 0, 1), 40);
+    producers.record(60, &SequencedBatch { producer_id: ID + 1, ..batch(0, 0, 1) }, 41);
+    assert_eq!(producers.snapshot(), flushed, "batches that push older ones out, a new epoch and a new producer");
+    producers.flushed(22);
+    let last_offsets: Vec<_> = producers.snapshot().iter().map(|entry| entry.last_offset).collect();
+    assert_eq!(last_offsets, [14, 15, 19, 20, 21]);
+    producers.flushed(41);
+    let epochs: Vec<_> = producers.snapshot().iter().map(|entry| (entry.producer_id, entry.producer_epoch)).collect();
+    assert_eq!(epochs, [(ID, 1)]);
+}
+
+#[test]
+fn of_a_snapshot_the_last_entry_of_an_id_counts() {
+    let mut entries = written(&FIVE).snapshot();
+    entries[4].producer_epoch = 1;
+    let after = restored(&entries);
+    assert_eq!(judge(&after, &batch(0, 2, 2)), Is::OldEpoch);
+    assert_eq!(judge(&after, &batch(1, 12, 1)), Is::DuplicateAt(20));
+    entries[4] = ProducerEntry { last_offset: 11, ..entries[3] };
+    let after = restored(&entries);
+    assert_eq!(after.repeatable_batches().collect::<Vec<_>>(), [(ID, 11)]);
 }
 
 #[test]
@@ -254,9 +283,9 @@ fn random_producers_are_judged_as_by_the_naive_model() {
         let expected = model.judge(&offered);
         assert_eq!(judge(&producers, &offered), expected, "step {step}, SEED={seed}: {offered:?}");
         if expected == Is::Next {
-            let undo = producers.record(0, &offered, log_end);
+            producers.record(0, &offered, log_end);
             if random.random_range(0..10) == 0 {
-                producers.undo(undo);
+                producers.take_back(log_end);
             } else {
                 model.by_id.entry(producer_id).or_default().push((offered, log_end));
                 log_end += i64::from(offered.last_offset_delta) + 1;

@@ -13,7 +13,15 @@ fn five_segments(config: LogConfig) -> Tested {
     tested
 }
 
+/// Removes what can be, once somebody has told of the producers.
 fn remove_all(tested: &mut Tested) -> usize {
+    if tested.log.wants_producer_snapshot() {
+        tested.log.set_producer_snapshot(tested.log.log_start(), Vec::new());
+    }
+    while let Some(job) = tested.log.poll_snapshot() {
+        let done = run(job.perform());
+        tested.log.handle_snapshot(done).expect("the disk takes it");
+    }
     let mut removed = 0;
     while let Some(job) = tested.log.poll_removal() {
         run(job.perform()).expect("the disk removes");
@@ -78,6 +86,53 @@ fn nothing_is_removed_that_a_replay_could_bring_back() {
     assert!(tested.log.poll_removal().is_none(), "not below a checkpoint");
     tested.checkpoint();
     assert_eq!(remove_all(&mut tested), 2);
+}
+
+#[test]
+fn segments_are_removed_only_when_their_producers_are_in_a_snapshot() {
+    let mut tested = five_segments(small_config());
+    let (bases, end) = (tested.segment_bases(), tested.log.log_end());
+    let entry = ProducerEntry {
+        producer_id: 9,
+        producer_epoch: 0,
+        last_sequence: 0,
+        last_offset: 0,
+        offset_delta: 0,
+        timestamp: NOW,
+        coordinator_epoch: -1,
+        current_txn_first_offset: -1,
+    };
+    tested.log.set_log_start(bases[1] - 1);
+    assert!(!tested.log.wants_producer_snapshot(), "no segment goes yet");
+    tested.log.set_log_start(bases[4] + 1);
+    assert!(tested.log.poll_removal().is_none(), "nobody knows their producers");
+    assert!(tested.log.wants_producer_snapshot());
+    tested.log.set_producer_snapshot(bases[2], Vec::new());
+    assert!(tested.log.wants_producer_snapshot(), "it does not tell of all that go");
+    tested.log.set_producer_snapshot(end, vec![entry]);
+    assert!(!tested.log.wants_producer_snapshot());
+    assert!(tested.log.poll_removal().is_none(), "the snapshot is not written yet");
+    let job = tested.log.poll_snapshot().expect("it is due");
+    assert!(tested.log.poll_snapshot().is_none(), "it is under way");
+    let done = run(job.perform());
+    tested.log.handle_snapshot(done).expect("the disk takes it");
+    assert_eq!(remove_all(&mut tested), 4);
+    assert_eq!(tested.log.producers_from(), bases[4], "without a snapshot, all that is there tells of them");
+
+    let tested = tested.reopen(Trusted { log_start: bases[4] + 1, ..ALL_CLOSED });
+    assert_eq!(tested.log.producer_snapshot(), Some(&(end, vec![entry])));
+    assert_eq!(tested.log.producers_from(), end);
+}
+
+#[test]
+fn what_is_deleted_is_read_for_its_producers_while_its_segment_stays() {
+    let mut tested = five_segments(small_config());
+    tested.log.set_log_start(3);
+    let Ok(Read::Ready(read)) = tested.log.read_left(2, 1) else { panic!("it is in memory") };
+    assert_eq!(read.concat(), tested.stored[2].bytes);
+    tested.log.set_log_start(tested.segment_bases()[1]);
+    assert_eq!(remove_all(&mut tested), 1);
+    assert!(tested.log.read_left(2, 1).is_err(), "now it is gone");
 }
 
 #[test]
