@@ -80,6 +80,8 @@ struct Member {
     is_settled: bool,
     /// What it has told the coordinator that it has (KIP-848); `None` where the next heartbeat says everything.
     told: Option<Vec<TopicPartitionId>>,
+    /// It has been given an assignment, and has not said yet what it has of it (KIP-848).
+    owes_word: bool,
     /// It was given nothing last time.
     is_idle: bool,
     /// It has assigned, with so many partitions of each topic.
@@ -116,6 +118,7 @@ impl Member {
             generation: NO_GENERATION,
             is_settled: false,
             told: None,
+            owes_word: false,
             is_idle: false,
             assigned_from: None,
             topics: BTreeMap::new(),

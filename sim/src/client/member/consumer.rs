@@ -29,8 +29,8 @@ impl Member {
     /// The next thing to do.
     pub(super) async fn consumer_step(&mut self) -> Result<(), Trouble> {
         let is_due = self.shared.clock.now_ns() >= self.next_heartbeat_ns;
-        // What has changed is said at once.
-        self.is_settled = self.told.as_ref().is_some_and(|told| told.iter().eq(self.held.keys()));
+        // What has changed is said at once, and whatever has become of an assignment since.
+        self.is_settled = !self.owes_word && self.told.as_ref().is_some_and(|told| told.iter().eq(self.held.keys()));
         if is_due || !self.is_settled {
             self.consumer_heartbeat().await?;
         }
@@ -90,6 +90,7 @@ impl Member {
         let request = self.heartbeat_request();
         let tells: Vec<_> = self.held.keys().copied().collect();
         self.told = None;
+        self.owes_word = false;
         let response = self.ask(Place::Coordinator, version, &request).await?;
         match ErrorCode::from_code(response.error_code) {
             Some(ErrorCode::None) => {
@@ -114,6 +115,7 @@ impl Member {
             self.renewed(asked_ns);
             return Ok(());
         };
+        self.owes_word = true;
         let given: Vec<TopicPartitionId> = assignment
             .topic_partitions
             .iter()
