@@ -169,3 +169,24 @@ fn compaction_leaves_a_log_with_damage_as_it_is() {
     }
     broker.stop();
 }
+
+#[test]
+fn a_start_that_has_to_look_for_producers_goes_on_behind_what_is_damaged() {
+    let dir = filled(&[]);
+    let segments = segments(&dir);
+    let folder = fs::read_dir(segments[0].parent().expect("it is in a folder")).expect("the folder is there");
+    let files = folder.map(|entry| entry.expect("an entry").path());
+    let snapshots: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|kind| kind == "snapshot")).collect();
+    assert!(!snapshots.is_empty(), "a roll and a clean stop leave some");
+    for path in snapshots {
+        fs::remove_file(path).expect("it is there");
+    }
+    let (position, header) = batches_of(&segments[1])[3];
+    edit(&segments[1], |bytes| bytes[position + 1000] ^= 0x80);
+    let broker = Broker::start_in(&dir, 2, &[("log.scrub.bytes.per.second", "0")]);
+    assert!(broker.log().contains("skipped what is damaged"), "{}", broker.log());
+    let (read, refused) = read_around(&mut broker.client());
+    assert_eq!((read.len() as i64, refused), (RECORDS - 1, vec![header.base_offset]));
+    broker.stop();
+}

@@ -204,7 +204,7 @@ impl<W: World> Opening<'_, W> {
             partitions.load_producers(now_ms, key, entries);
         }
         let from = log.producers_from();
-        read_log(log, from, |bytes| {
+        read_log(log, from, Damage::Skipped, |bytes| {
             for batch in batches(bytes).flatten() {
                 partitions.replay_batch(now_ms, key, &batch.header);
             }
@@ -222,7 +222,7 @@ impl<W: World> Opening<'_, W> {
     async fn load_groups(&mut self, log: &Log<W::Disk>) -> Result<(), StartError> {
         let (partition, now_ms) = (log.key().partition, self.world.now_ms());
         let groups = &mut self.state.groups;
-        read_log(log, log.log_start(), |bytes| {
+        read_log(log, log.log_start(), Damage::Refused, |bytes| {
             groups.load(partition, bytes).map_err(|error| StartError::Groups(error.to_string()))
         })
         .await?;
@@ -261,7 +261,7 @@ async fn read_metadata<W: World>(world: &W, data_dir: &Path, recovery: &Recovery
     };
     let log = open_metadata_log(world, data_dir, found).await?;
     let mut metadata = Vec::new();
-    read_log(&log, log.log_start(), |bytes| {
+    read_log(&log, log.log_start(), Damage::Refused, |bytes| {
         metadata.push(Bytes::copy_from_slice(bytes));
         Ok(())
     })
@@ -285,10 +285,20 @@ fn load_metadata(controller: &mut Controller, metadata: &[Bytes]) -> Result<(), 
     Ok(())
 }
 
+/// What a start makes of a closed segment that the device has damaged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    /// It cannot do without what is damaged.
+    Refused,
+    /// It goes on behind it: readers are refused what is damaged, and nothing else is.
+    Skipped,
+}
+
 /// Hands a log's batches from an offset on to `take`, whole batches at a time.
 async fn read_log<D: Disk>(
     log: &Log<D>,
     from: i64,
+    damage: Damage,
     mut take: impl FnMut(&[u8]) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let mut offset = from;
@@ -296,7 +306,14 @@ async fn read_log<D: Disk>(
         let read = log.read_left(offset, LOAD_BYTES);
         let chunks = match read.expect("the offset lies in the log") {
             Read::Ready(chunks) => chunks,
-            Read::Job(job) => job.perform().await?,
+            Read::Job(job) => match job.perform().await {
+                Err(EngineError::Rotten { path, rotten }) if damage == Damage::Skipped => {
+                    tracing::warn!(path = %path.display(), offsets = ?rotten.offsets, "skipped what is damaged");
+                    offset = rotten.offsets.end;
+                    continue;
+                }
+                read => read?,
+            },
         };
         let bytes = Records::new(chunks).into_bytes();
         // Compaction may have left nothing up to the log's end.
