@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod compare;
+pub mod engine;
 pub mod measure;
 pub mod payload;
 pub mod report;

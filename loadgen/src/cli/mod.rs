@@ -1,3 +1,48 @@
-//! The commands of `loadgen`, a file each.
+//! The command line: one file a subcommand.
 
-pub mod report;
+mod error;
+mod list;
+mod plain;
+mod report;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use error::CliError;
+
+/// Measures any Kafka broker, and proves in the same run that nothing was lost, doubled or reordered.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario, by its id or from a file, against a broker
+    Run(run::RunArgs),
+    /// List the scenarios that ship with the tool
+    List,
+    /// Make pages from kept runs
+    Report(report::ReportArgs),
+}
+
+/// Parses the command line, obeys it, and says how it went.
+pub(crate) fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::List => list::list(),
+        Command::Report(args) => report::run(&args).map_err(CliError::from),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loadgen: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use wire::api::k03_metadata::{
     MetadataRequestTopic, MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
 };
-use wire::api::{FindCoordinatorRequest, MetadataRequest};
+use wire::api::{ApiKey, FindCoordinatorRequest, MetadataRequest};
 use wire::message::Api;
 use wire::{ErrorCode, Uuid};
 
@@ -245,6 +245,17 @@ impl Client {
             self.seed = Some(seed);
         }
         answer
+    }
+
+    /// The highest version of each API that a broker of the cluster and we speak.
+    ///
+    /// # Errors
+    /// The first bootstrap address's error when none answers.
+    pub fn versions(&mut self) -> Result<BTreeMap<ApiKey, i16>, ClientError> {
+        if self.seed.is_none() {
+            self.seed = Some(self.open_seed()?);
+        }
+        Ok(self.seed.as_ref().map(|seed| seed.versions().clone()).unwrap_or_default())
     }
 
     fn open_seed(&self) -> Result<Connection, ClientError> {

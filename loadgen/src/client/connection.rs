@@ -283,6 +283,11 @@ impl Connection {
         &self.sender.peer.address
     }
 
+    /// The highest version of each API that both sides speak.
+    pub fn versions(&self) -> &BTreeMap<ApiKey, i16> {
+        &self.sender.peer.versions
+    }
+
     /// See [`RequestSender::version`].
     ///
     /// # Errors

@@ -289,7 +289,7 @@ impl GroupMember {
 
 /// Kafka's range assignor for one topic: each of `members` a run of partitions, the first ones one more if it does not come
 /// out even.
-fn ranges(partitions: &[i32], members: usize) -> Vec<&[i32]> {
+pub(crate) fn ranges<T>(partitions: &[T], members: usize) -> Vec<&[T]> {
     let (each, more) = (partitions.len() / members, partitions.len() % members);
     let start = |member: usize| each * member + member.min(more);
     (0..members).map(|member| &partitions[start(member)..start(member + 1)]).collect()
@@ -317,6 +317,6 @@ mod tests {
     fn a_topics_partitions_are_dealt_in_runs() {
         assert_eq!(ranges(&[0, 1, 2, 3, 4], 2), [&[0, 1, 2][..], &[3, 4]]);
         assert_eq!(ranges(&[0, 1], 3), [&[0][..], &[1], &[]]);
-        assert_eq!(ranges(&[], 2), [&[0i32; 0][..], &[]]);
+        assert_eq!(ranges(&[0; 0], 2), [&[0i32; 0][..], &[]]);
     }
 }

@@ -26,6 +26,7 @@ pub use cluster::{Broker, Client, PartitionInfo, TopicInfo};
 pub use connection::{Address, Connection, InFlight, RequestSender, ResponseReceiver};
 pub use consumer::{Consumer, Fetched, OffsetSpec, TopicPartition};
 pub use error::{ClientError, check};
+pub(crate) use group::ranges;
 pub use group::{GroupMember, GroupOptions, Rebalance};
 pub use group_description::{GroupDescription, GroupEpochs, MemberDescription};
 pub use groups::ListedGroup;

@@ -1,13 +1,17 @@
 //! What a run measures: latencies, fairness, and the proof of what was delivered.
 
 mod deliveries;
+mod jitter;
+mod runs;
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-pub use deliveries::DeliverySummary;
+pub use deliveries::{DeliverySummary, PartitionDeliveries};
+pub use jitter::Jitter;
+pub use runs::{Came, Runs};
 
 /// The largest latency that is told apart from larger ones.
 const LATENCY_MAX: Duration = Duration::from_secs(60);

@@ -237,7 +237,7 @@ pub struct MemberResult {
     pub first_record_ms: Option<f64>,
     /// From its first request to join to its first assignment, in ms.
     pub assigned_ms: Option<f64>,
-    /// Whether it never held a partition.
+    /// Whether it had no partition when the run ended, though it was in the group.
     pub idle: bool,
     /// How often it was given partitions anew.
     pub rebalances: u32,

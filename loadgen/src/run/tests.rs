@@ -1,0 +1,1 @@
+//! Runs against a broker of our own making.
