@@ -3,8 +3,8 @@
 use wire::ErrorCode;
 use wire::batch::{
     ATTRIBUTES_AT, BASE_OFFSET_AT, BATCH_LENGTH_AT, BatchBuilder, BatchError, BatchOptions, CRC_AT, HEADER_BYTES,
-    LAST_OFFSET_DELTA_AT, MAGIC_AT, MAX_TIMESTAMP_AT, ProduceRules, RECORD_COUNT_AT, TimestampType, set_max_timestamp,
-    validate_produce,
+    LAST_OFFSET_DELTA_AT, MAGIC_AT, MAX_TIMESTAMP_AT, ProduceRules, RECORD_COUNT_AT, RefusalReason, TimestampType,
+    recompress, set_max_timestamp, validate_produce,
 };
 use wire::compression::Compression;
 
@@ -257,14 +257,53 @@ fn timestamps_must_lie_in_the_topics_range_unless_the_broker_sets_them() {
 fn compacted_topics_take_no_record_without_a_key_even_compressed() {
     for compression in Compression::ALL {
         let options = BatchOptions { compression, ..BatchOptions::default() };
-        let keyless = batch_of(&options, &[(NOW_MS, Some(b"k"), None), (NOW_MS, None, Some(b"v"))]);
+        let late = NOW_MS + rules().timestamp_after_max_ms;
+        let keyless = batch_of(&options, &[(late, None, None), (NOW_MS, Some(b"k"), None), (NOW_MS, None, Some(b"v"))]);
         validate_produce(&keyless, &rules()).unwrap();
         let compacted = ProduceRules { compacted: true, ..rules() };
-        let error = validate_produce(&keyless, &compacted).unwrap_err();
-        assert!(matches!(error, BatchError::NullKey { offset_delta: 1 }), "{compression:?}: {error}");
-        assert_eq!(error.code(), INVALID_RECORD);
+        assert_eq!(refused_of(&keyless, &compacted), [(0, "no key"), (2, "no key")], "{compression:?}");
+        assert_eq!(validate_produce(&keyless, &compacted).unwrap_err().code(), INVALID_RECORD);
+        // A record's key is looked at before its time.
+        let earlier = ProduceRules { timestamp_after_max_ms: 0, ..compacted };
+        assert_eq!(refused_of(&keyless, &earlier), [(0, "no key"), (2, "no key")], "{compression:?}");
         validate_produce(&compressed(compression), &compacted).unwrap();
     }
+}
+
+#[test]
+fn every_record_out_of_time_is_named_even_in_batches_that_stay_closed() {
+    for compression in Compression::ALL {
+        let options = BatchOptions { compression, ..BatchOptions::default() };
+        let late = NOW_MS + rules().timestamp_after_max_ms + 1;
+        let batch = batch_of(&options, &[(NOW_MS, None, None), (late, None, None), (late, None, None)]);
+        assert_eq!(refused_of(&batch, &rules()), [(1, "time"), (2, "time")], "{compression:?}");
+        assert_eq!(validate_produce(&batch, &rules()).unwrap_err().code(), INVALID_TIMESTAMP);
+    }
+}
+
+#[test]
+fn a_batch_in_another_codec_holds_the_same_records_and_passes_again() {
+    for (from, to) in Compression::ALL.into_iter().flat_map(|from| Compression::ALL.map(|to| (from, to))) {
+        let options = BatchOptions { compression: from, ..BatchOptions::default() };
+        let records: [Plain<'_>; 2] = [(NOW_MS, Some(b"key"), Some(b"value")), (NOW_MS + 1, None, None)];
+        let batch = batch_of(&options, &records);
+        let opened = ProduceRules { open_compressed: true, ..rules() };
+        let summary = validate_produce(&batch, &opened).unwrap();
+        let (again, expected) = recompress(&batch, &summary, to, 1 << 20).unwrap();
+        assert_eq!(validate_produce(&again, &opened).unwrap(), expected, "{from:?} to {to:?}");
+        assert_eq!(expected.compression, to);
+        let back = recompress(&again, &expected, from, 1 << 20).unwrap().0;
+        assert_eq!(back, batch, "{from:?} to {to:?} and back");
+    }
+}
+
+/// The records that are refused, by place.
+fn refused_of(batch: &[u8], rules: &ProduceRules) -> Vec<(i32, &'static str)> {
+    let Err(BatchError::RecordsRefused { records }) = validate_produce(batch, rules) else {
+        panic!("the batch has records to be refused");
+    };
+    let name = |reason| if reason == RefusalReason::NullKey { "no key" } else { "time" };
+    records.iter().map(|record| (record.index, name(record.reason))).collect()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every key that Partita has, once: the broker's, the topics' and the groups'.
 //!
-//! Only keys that have an effect stand here. A key that Kafka's broker has keeps Kafka's name, type and default; where the
+//! Only keys that have an effect stand here, and some whose promise Partita keeps whatever they say, such as a bound on
+//! what is not flushed yet; their docs tell. A key that Kafka's broker has keeps Kafka's name, type and default; where the
 //! default differs, the doc says so. Each topic key names the broker keys that give its default, the first that is set
 //! being the one that counts (Kafka's synonyms).
 
@@ -16,8 +17,10 @@ pub const SEGMENT_BYTES_MIN: i64 = 1 << 20;
 pub const PARTITIONS_MAX: i64 = 10_000;
 
 const CLEANUP_POLICIES: Range = Range::OneOf { valid: &["compact", "delete"], supported: &["compact", "delete"] };
-const COMPRESSION_TYPES: Range =
-    Range::OneOf { valid: &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"], supported: &["producer"] };
+const COMPRESSION_TYPES: Range = Range::OneOf {
+    valid: &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
+    supported: &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
+};
 const TIMESTAMP_TYPES: Range =
     Range::OneOf { valid: &["CreateTime", "LogAppendTime"], supported: &["CreateTime", "LogAppendTime"] };
 const BATCH_VALIDATIONS: Range = Range::OneOf { valid: &["header", "full"], supported: &["header", "full"] };
@@ -91,7 +94,7 @@ pub static BROKER_KEYS: &[Key] = &[
     key("broker.rack", String, None, Plain, Any,
         "The rack that the broker stands in, told to clients."),
     key("compression.type", String, Some("producer"), Plain, COMPRESSION_TYPES,
-        "Batches are kept as the producer compressed them; the broker does not recompress."),
+        "The codec that batches are kept in; one that comes in another is compressed again, which costs the broker CPU time."),
     key("connections.max.idle.ms", Long, Some("600000"), Milliseconds, AtLeast(1),
         "A connection on which nothing has been asked for this long is closed."),
     key("cores", Int, None, Count, Between(1, 1024),
@@ -152,8 +155,10 @@ pub static BROKER_KEYS: &[Key] = &[
         "Default of min.compaction.lag.ms."),
     key("log.cleanup.policy", List, Some("delete"), Plain, CLEANUP_POLICIES,
         "Default of cleanup.policy."),
-    key("log.flush.interval.messages", Long, Some("1"), Count, Only(1),
-        "Default of flush.messages. Every acknowledged record is on stable storage; Kafka's default is not to flush."),
+    key("log.flush.interval.messages", Long, Some("1"), Count, AtLeast(1),
+        "Default of flush.messages; Kafka's is never to flush."),
+    key("log.flush.interval.ms", Long, Some(LONG_MAX), Milliseconds, AtLeast(0),
+        "Default of flush.ms."),
     key("log.index.interval.bytes", Int, Some("4096"), Bytes, AtLeast(0),
         "Default of index.interval.bytes."),
     key("log.index.size.max.bytes", Int, Some("10485760"), Bytes, AtLeast(4),
@@ -164,6 +169,8 @@ pub static BROKER_KEYS: &[Key] = &[
         "Default of message.timestamp.before.max.ms."),
     key("log.message.timestamp.type", String, Some("CreateTime"), Plain, TIMESTAMP_TYPES,
         "Default of message.timestamp.type."),
+    key("log.preallocate", Boolean, Some("false"), Plain, Any,
+        "Default of preallocate."),
     key("log.retention.bytes", Long, Some("-1"), Bytes, AtLeast(-1),
         "Default of retention.bytes."),
     key("log.retention.check.interval.ms", Long, Some("300000"), Milliseconds, AtLeast(1),
@@ -176,6 +183,10 @@ pub static BROKER_KEYS: &[Key] = &[
         "Default of retention.ms."),
     key("log.roll.hours", Int, Some("168"), Hours, AtLeast(1),
         "Default of segment.ms, when log.roll.ms is not set."),
+    key("log.roll.jitter.hours", Int, Some("0"), Hours, AtLeast(0),
+        "Default of segment.jitter.ms, when log.roll.jitter.ms is not set."),
+    key("log.roll.jitter.ms", Long, None, Milliseconds, AtLeast(0),
+        "Default of segment.jitter.ms."),
     key("log.roll.ms", Long, None, Milliseconds, AtLeast(1),
         "Default of segment.ms."),
     key("log.scrub.bytes.per.second", Long, Some("8388608"), Bytes, AtLeast(0),
@@ -184,6 +195,8 @@ pub static BROKER_KEYS: &[Key] = &[
         "Time from the beginning of one pass over all closed segments to that of the next. Partita's own."),
     key("log.segment.bytes", Int, Some("1073741824"), Bytes, AtLeast(SEGMENT_BYTES_MIN),
         "Default of segment.bytes."),
+    key("log.segment.delete.delay.ms", Long, Some("60000"), Milliseconds, AtLeast(0),
+        "Default of file.delete.delay.ms."),
     key("max.connections", Int, Some(INT_MAX), Count, AtLeast(1),
         "The most connections that the broker holds; further ones are closed at once."),
     key("message.max.bytes", Int, Some("1048588"), Bytes, AtLeast(0),
@@ -218,6 +231,8 @@ pub static BROKER_KEYS: &[Key] = &[
         "The largest request; a connection that announces a larger one is closed."),
     key("tail.bytes.max", Long, Some("134217728"), Bytes, AtLeast(16 << 20),
         "Memory of each core for the newest records, which consumers are served from."),
+    key("unclean.leader.election.enable", Boolean, Some("false"), Plain, Any,
+        "Default of the topics' unclean.leader.election.enable."),
 ];
 
 /// The topics' keys, sorted by name.
@@ -228,14 +243,21 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
          for ever when the list is empty."),
         &[same("log.cleanup.policy")]),
     topic(key("compression.type", String, Some("producer"), Plain, COMPRESSION_TYPES,
-        "Batches are kept as the producer compressed them; the broker does not recompress."),
+        "The codec that batches are kept in; one that comes in another is compressed again, which costs the broker CPU time."),
         &[same("compression.type")]),
     topic(key("delete.retention.ms", Long, Some("86400000"), Milliseconds, AtLeast(0),
         "How long the tombstone of a key stays after a cleaning has met it, so that every consumer sees it."),
         &[same("log.cleaner.delete.retention.ms")]),
-    topic(key("flush.messages", Long, Some("1"), Count, Only(1),
-        "Every acknowledged record is on stable storage."),
+    topic(key("file.delete.delay.ms", Long, Some("60000"), Milliseconds, AtLeast(0),
+        "In Kafka, how long a deleted file stays for those who still read it; here files go at once, and their readers read on."),
+        &[same("log.segment.delete.delay.ms")]),
+    topic(key("flush.messages", Long, Some("1"), Count, AtLeast(1),
+        "A flush at the latest after so many records. Always kept: Partita flushes before each acknowledgement. Kafka's default is \
+         never."),
         &[same("log.flush.interval.messages")]),
+    topic(key("flush.ms", Long, Some(LONG_MAX), Milliseconds, AtLeast(0),
+        "A flush at the latest after so long. Always kept: Partita flushes before each acknowledgement."),
+        &[same("log.flush.interval.ms")]),
     topic(key("index.interval.bytes", Int, Some("4096"), Bytes, AtLeast(0),
         "An index entry is made about every so many bytes."),
         &[same("log.index.interval.bytes")]),
@@ -263,6 +285,9 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
     topic(key("min.insync.replicas", Int, Some("1"), Count, AtLeast(1),
         "How many replicas must hold a record before acks=all is answered; never more than the topic has."),
         &[same("min.insync.replicas")]),
+    topic(key("preallocate", Boolean, Some("false"), Plain, Any,
+        "In Kafka, whether a segment's space is taken when it begins; here it is taken ahead in growing steps, whatever is set."),
+        &[same("log.preallocate")]),
     topic(key("retention.bytes", Long, Some("-1"), Bytes, AtLeast(-1),
         "The oldest segments of a partition are deleted while it is larger than this; −1 for no limit."),
         &[same("log.retention.bytes")]),
@@ -279,9 +304,15 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
     topic(key("segment.index.bytes", Int, Some("10485760"), Bytes, AtLeast(4),
         "A new segment begins when the last one's offset index would be larger than this."),
         &[same("log.index.size.max.bytes")]),
+    topic(key("segment.jitter.ms", Long, Some("0"), Milliseconds, AtLeast(0),
+        "The most that a segment may close before segment.ms. Partita never closes one early, which is within any bound."),
+        &[same("log.roll.jitter.ms"), Synonym { name: "log.roll.jitter.hours", scale: 3_600_000 }]),
     topic(key("segment.ms", Long, Some("604800000"), Milliseconds, AtLeast(1),
         "A new segment begins when the last is older than this."),
         &[same("log.roll.ms"), Synonym { name: "log.roll.hours", scale: 3_600_000 }]),
+    topic(key("unclean.leader.election.enable", Boolean, Some("false"), Plain, Any,
+        "Whether a replica out of sync may lead when no other can; a partition's only replica is never out of sync."),
+        &[same("unclean.leader.election.enable")]),
 ];
 
 /// The groups' keys, sorted by name.
@@ -330,18 +361,13 @@ pub static UNSUPPORTED_TOPIC_KEYS: &[&str] = &[
     "compression.gzip.level",
     "compression.lz4.level",
     "compression.zstd.level",
-    "file.delete.delay.ms",
-    "flush.ms",
     "follower.replication.throttled.replicas",
     "leader.replication.throttled.replicas",
     "local.retention.bytes",
     "local.retention.ms",
-    "preallocate",
     "remote.log.copy.disable",
     "remote.log.delete.on.disable",
     "remote.storage.enable",
-    "segment.jitter.ms",
-    "unclean.leader.election.enable",
 ];
 
 /// What people may write, and what the key is called here.

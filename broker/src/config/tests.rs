@@ -163,8 +163,8 @@ fn values_are_refused_in_kafkas_words() {
             "half",
             "Invalid value half for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE",
         ),
-        ("flush.messages", "1000", "Invalid value 1000 for configuration flush.messages: Partita supports only 1"),
-        ("preallocate", "true", "Partita does not support the topic config preallocate"),
+        ("flush.messages", "0", "Invalid value 0 for configuration flush.messages: Value must be at least 1"),
+        ("remote.storage.enable", "true", "Partita does not support the topic config remote.storage.enable"),
     ] {
         let refused = check_topic_value(name, value).expect_err("the value is refused");
         assert_eq!(refused.to_string(), message);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use wire::batch::TimestampType;
+use wire::compression::Compression;
 
 use super::ConfigError;
 use super::broker::BrokerConfig;
@@ -154,6 +155,8 @@ pub struct CleanupPolicy {
 pub struct TopicConfig {
     /// What becomes of old records.
     pub cleanup_policy: CleanupPolicy,
+    /// The codec that batches are kept in; none for the producer's.
+    pub compression_type: Option<Compression>,
     /// How long a tombstone stays after a cleaning has met it, in ms.
     pub delete_retention_ms: i64,
     /// An index entry about every so many bytes.
@@ -196,9 +199,14 @@ impl TopicConfig {
             "LogAppendTime" => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
         };
+        let compression_type = match layers.text("compression.type").as_str() {
+            "uncompressed" => Some(Compression::None),
+            name => Compression::from_name(name),
+        };
         let limit = |name| Some(layers.number::<i64>(name)).filter(|&limit| cleanup_policy.delete && limit >= 0);
         TopicConfig {
             cleanup_policy,
+            compression_type,
             delete_retention_ms: layers.number("delete.retention.ms"),
             index_interval_bytes: layers.number("index.interval.bytes"),
             max_compaction_lag_ms: layers.number("max.compaction.lag.ms"),

@@ -4,6 +4,7 @@ mod control;
 mod lookup;
 mod produce;
 mod read;
+mod refused;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -12,11 +12,13 @@ use engine::store::AppendError;
 use futures_channel::oneshot;
 use wire::api::k00_produce::PartitionProduceResponse;
 use wire::batch::{
-    BatchSummary, NO_TIMESTAMP, ProduceRules, TimestampType, set_base_offset, set_max_timestamp, validate_produce,
+    BatchError, BatchHeader, BatchSummary, NO_TIMESTAMP, ProduceRules, TimestampType, recompress, set_base_offset,
+    set_max_timestamp, validate_produce,
 };
 use wire::compression::Compression;
 use wire::{ErrorCode, TopicPartitionId};
 
+use super::refused::{not_valid, refused};
 use crate::core::{Core, State};
 use crate::mesh::{ProduceCall, ProducePart};
 use crate::waiters::Appended;
@@ -90,9 +92,8 @@ pub(crate) fn proceed<W: World>(core: &Rc<Core<W>>) {
 struct NoRoom;
 
 fn append_parts<W: World>(core: &Core<W>, state: &mut State<W>, appending: &mut Appending) -> Result<(), NoRoom> {
-    while let Some(part) = appending.parts.as_slice().first() {
-        let key = part.key;
-        let answer = match append_one(core, state, appending, part) {
+    while let Some(key) = appending.parts.as_slice().first().map(|part| part.key) {
+        let answer = match append_one(core, state, appending) {
             Ok(answer) => answer,
             Err(Refused::Busy(summary)) => {
                 appending.checked = Some(*summary);
@@ -118,9 +119,9 @@ enum Refused {
 fn append_one<W: World>(
     core: &Core<W>,
     state: &mut State<W>,
-    appending: &Appending,
-    part: &ProducePart,
+    appending: &mut Appending,
 ) -> Result<PartitionProduceResponse, Refused> {
+    let part = &mut appending.parts.as_mut_slice()[0];
     let key = part.key;
     let refuse = |error, message| Refused::Answer(Box::new(refused(key, error, message)));
     let now_ms = core.world().now_ms();
@@ -128,13 +129,20 @@ fn append_one<W: World>(
     let Some(config) = catalog.topic_config(key.topic) else {
         return Err(refuse(ErrorCode::UnknownTopicOrPartition, None));
     };
-    let rules = produce_rules(config, catalog.config.batch_validation, now_ms);
-    let check =
-        || validate_produce(&part.records, &rules).map_err(|error| refuse(error.code(), Some(error.to_string())));
-    let summary = appending.checked.map_or_else(check, Ok)?;
-    if summary.compression == Compression::Zstd && appending.version < ZSTD_SINCE {
-        return Err(refuse(ErrorCode::UnsupportedCompressionType, None));
-    }
+    let summary = match appending.checked {
+        Some(summary) => summary,
+        None => {
+            if appending.version < ZSTD_SINCE && is_zstd(&part.records) {
+                return Err(refuse(ErrorCode::UnsupportedCompressionType, None));
+            }
+            let rules = produce_rules(config, catalog.config.batch_validation, now_ms);
+            check(part, &rules, config.compression_type).map_err(|error| {
+                let topic = catalog.image.topic(key.topic).map_or("", |topic| &*topic.name);
+                let log_start = state.partitions.status(key).map_or(-1, |status| status.log_start);
+                Refused::Answer(Box::new(not_valid(key, topic, log_start, &error)))
+            })?
+        }
+    };
     let decision = state.partitions.produce(now_ms, key, &summary, appending.acks).map_err(|refusal| {
         let mut answer = refused(key, refusal.error, refusal.message);
         answer.log_start_offset = refusal.log_start_offset;
@@ -162,6 +170,22 @@ fn append_one<W: World>(
         state.waiters.park(appending.token);
     }
     Ok(answer)
+}
+
+fn is_zstd(batch: &[u8]) -> bool {
+    BatchHeader::parse(batch).is_ok_and(|header| matches!(header.compression(), Ok(Compression::Zstd)))
+}
+
+/// Checks the batch, and puts it into the topic's own codec, if it has one.
+fn check(part: &mut ProducePart, rules: &ProduceRules, own: Option<Compression>) -> Result<BatchSummary, BatchError> {
+    let summary = validate_produce(&part.records, rules)?;
+    let Some(codec) = own.filter(|codec| *codec != summary.compression) else { return Ok(summary) };
+    let (batch, summary) = recompress(&part.records, &summary, codec, rules.opened_bytes_max)?;
+    if summary.size > rules.batch_bytes_max {
+        return Err(BatchError::TooLarge { size: summary.size, limit: rules.batch_bytes_max });
+    }
+    part.records = Bytes::from(batch);
+    Ok(summary)
 }
 
 /// What a produce call is answered, when some partitions were closed after their batch was appended.
@@ -271,16 +295,6 @@ pub(crate) fn append_own<W: World>(
     Ok(())
 }
 
-fn refused(key: TopicPartitionId, error: ErrorCode, message: Option<String>) -> PartitionProduceResponse {
-    PartitionProduceResponse {
-        index: key.partition,
-        error_code: error.code(),
-        base_offset: -1,
-        error_message: message,
-        ..Default::default()
-    }
-}
-
 /// What a topic demands of a batch now.
 fn produce_rules(config: &TopicConfig, validation: BatchValidation, now_ms: i64) -> ProduceRules {
     ProduceRules {
@@ -290,7 +304,7 @@ fn produce_rules(config: &TopicConfig, validation: BatchValidation, now_ms: i64)
         timestamp_type: config.message_timestamp_type,
         timestamp_before_max_ms: config.message_timestamp_before_max_ms,
         timestamp_after_max_ms: config.message_timestamp_after_max_ms,
-        open_compressed: validation == BatchValidation::Full,
+        open_compressed: validation == BatchValidation::Full || config.compression_type.is_some(),
         opened_bytes_max: OPENED_BYTES_MAX,
     }
 }

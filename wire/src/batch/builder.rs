@@ -3,7 +3,7 @@
 use super::header::{CONTROL_BIT, LOG_APPEND_TIME_BIT, LOG_OVERHEAD, TRANSACTIONAL_BIT};
 use super::varint::{len_i64, put_i32, put_i64};
 use super::{
-    ATTRIBUTES_AT, BatchHeader, HEADER_BYTES, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID,
+    ATTRIBUTES_AT, BatchHeader, CRC_AT, HEADER_BYTES, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID,
     NO_SEQUENCE, NO_TIMESTAMP, TimestampType,
 };
 use crate::compression::{Compression, CompressionError, compress};
@@ -144,8 +144,6 @@ impl BatchBuilder {
 
     /// Writes the header in front of the records in `batch`.
     fn seal(&self, options: &BatchOptions, batch: &mut [u8]) -> Result<(), BuildError> {
-        let bytes = batch.len();
-        let length = i32::try_from(bytes - LOG_OVERHEAD).map_err(|_| BuildError::TooLarge { bytes })?;
         let mut attributes = i16::from(options.compression.id());
         let flags = [
             (options.timestamp_type == TimestampType::LogAppendTime, LOG_APPEND_TIME_BIT),
@@ -155,9 +153,9 @@ impl BatchBuilder {
         for (_, bit) in flags.into_iter().filter(|(set, _)| *set) {
             attributes |= bit;
         }
-        let mut header = BatchHeader {
+        let header = BatchHeader {
             base_offset: options.base_offset,
-            length,
+            length: 0,
             partition_leader_epoch: options.partition_leader_epoch,
             crc: 0,
             attributes,
@@ -169,15 +167,19 @@ impl BatchBuilder {
             base_sequence: options.base_sequence,
             record_count: self.record_count,
         };
-        header.write(header_space(batch));
-        header.crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
-        header.write(header_space(batch));
-        Ok(())
+        seal(header, batch)
     }
 }
 
-fn header_space(batch: &mut [u8]) -> &mut [u8; HEADER_BYTES] {
-    batch.first_chunk_mut().expect("build makes room for the header")
+/// Writes the header in front of the records in `batch`, with their length and checksum.
+pub(super) fn seal(header: BatchHeader, batch: &mut [u8]) -> Result<(), BuildError> {
+    let bytes = batch.len();
+    let length = i32::try_from(bytes - LOG_OVERHEAD).map_err(|_| BuildError::TooLarge { bytes })?;
+    let space = batch.first_chunk_mut().expect("there is room for the header");
+    BatchHeader { length, crc: 0, ..header }.write(space);
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+    batch[CRC_AT..CRC_AT + size_of::<u32>()].copy_from_slice(&crc.to_be_bytes());
+    Ok(())
 }
 
 /// Appends a record with these deltas of timestamp and offset, behind its length.

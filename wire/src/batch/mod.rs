@@ -9,13 +9,16 @@
 //! - [`batches`], [`records`]: reading a stretch of a log.
 //! - [`first_at_or_after`], [`first_with_max_timestamp`]: what ListOffsets asks.
 //! - [`BatchBuilder`]: writing batches, as a producer or for an internal log.
+//! - [`recompress`]: a batch in the topic's own codec.
 //! - [`retain`], [`retain_empty`]: what compaction keeps of a batch.
 
 mod builder;
 mod crc;
 mod header;
 mod reader;
+mod recompress;
 mod record;
+mod refused;
 mod retain;
 mod validate;
 mod varint;
@@ -29,7 +32,9 @@ pub use header::{
     set_partition_leader_epoch,
 };
 pub use reader::{Batch, Batches, TimestampedOffset, batches, first_at_or_after, first_with_max_timestamp, records};
+pub use recompress::recompress;
 pub use record::{ControlRecord, Record, RecordHeader, RecordHeaders, Records};
+pub use refused::{RefusalReason, RefusedRecord};
 pub use retain::{retain, retain_empty};
 pub use validate::{BatchSummary, ProduceRules, validate_produce};
 
@@ -116,19 +121,11 @@ pub enum BatchError {
     /// The producer claims the broker's timestamp type.
     #[error("producers may not set the timestamp type LogAppendTime")]
     LogAppendTimeFromClient,
-    /// A record's timestamp is further from the broker's clock than the topic allows.
-    #[error("timestamp {timestamp} of the record with offset delta {offset_delta} is out of the topic's range")]
-    TimestampOutOfRange {
-        /// The record's timestamp, in ms since the epoch.
-        timestamp: i64,
-        /// Which record.
-        offset_delta: i32,
-    },
-    /// A compacted topic takes no record without a key.
-    #[error("the record with offset delta {offset_delta} has no key, which a compacted topic needs")]
-    NullKey {
-        /// Which record.
-        offset_delta: i32,
+    /// The batch is sound, but the topic takes some of its records not; none of it is appended.
+    #[error("{} of the batch's records are refused; the first, {}", records.len(), records[0])]
+    RecordsRefused {
+        /// Which and why, in order; at least one.
+        records: Vec<RefusedRecord>,
     },
     /// Offset deltas inside a compressed batch must be 0, 1, 2 …
     #[error("offset delta {found} in a compressed batch where {expected} is due")]
@@ -160,11 +157,14 @@ pub enum BatchError {
 
 impl BatchError {
     /// What Kafka answers a Produce request with.
-    pub const fn code(&self) -> ErrorCode {
+    pub fn code(&self) -> ErrorCode {
         match self {
             Self::BadLength { .. } | Self::UnknownMagic { .. } | Self::BadCrc { .. } => ErrorCode::CorruptMessage,
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::LogAppendTimeFromClient | Self::TimestampOutOfRange { .. } => ErrorCode::InvalidTimestamp,
+            Self::LogAppendTimeFromClient => ErrorCode::InvalidTimestamp,
+            Self::RecordsRefused { records } if records.iter().any(RefusedRecord::is_out_of_time) => {
+                ErrorCode::InvalidTimestamp
+            }
             Self::UnknownCompression { .. } => ErrorCode::UnsupportedCompressionType,
             _ => ErrorCode::InvalidRecord,
         }

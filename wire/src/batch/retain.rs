@@ -5,9 +5,9 @@
 //! Compressed records are compressed again, by the same codec.
 //! Deviation: the base timestamp stays too, where Kafka makes it that of the first record kept.
 
-use super::builder::put_record;
-use super::header::{COMPRESSION_MASK, DELETE_HORIZON_BIT, LOG_OVERHEAD};
-use super::{ATTRIBUTES_AT, BatchHeader, BuildError, CRC_AT, HEADER_BYTES, NO_TIMESTAMP, Record, TimestampType};
+use super::builder::{put_record, seal};
+use super::header::{COMPRESSION_MASK, DELETE_HORIZON_BIT};
+use super::{BatchHeader, BuildError, HEADER_BYTES, NO_TIMESTAMP, Record, TimestampType};
 use crate::compression::compress;
 
 /// Appends to `out` the batch with nothing but `records`, which are some of its own, in order. With `delete_horizon`, in
@@ -66,15 +66,4 @@ pub fn retain_empty(header: &BatchHeader, out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + HEADER_BYTES, 0);
     seal(header, &mut out[start..]).expect("a header alone is short");
-}
-
-/// Writes the header in front of the records in `batch`, with their length and checksum.
-fn seal(header: BatchHeader, batch: &mut [u8]) -> Result<(), BuildError> {
-    let bytes = batch.len();
-    let length = i32::try_from(bytes - LOG_OVERHEAD).map_err(|_| BuildError::TooLarge { bytes })?;
-    let space = batch.first_chunk_mut().expect("there is room for the header");
-    BatchHeader { length, crc: 0, ..header }.write(space);
-    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
-    batch[CRC_AT..CRC_AT + size_of::<u32>()].copy_from_slice(&crc.to_be_bytes());
-    Ok(())
 }
