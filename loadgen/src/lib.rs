@@ -14,5 +14,6 @@ pub mod result;
 pub mod run;
 pub mod scenario;
 pub mod search;
+pub mod session;
 pub mod systems;
 pub mod workload;

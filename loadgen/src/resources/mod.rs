@@ -9,6 +9,7 @@
 pub mod affinity;
 pub mod device;
 pub mod environment;
+pub mod idle;
 pub mod procfs;
 
 use std::collections::BTreeMap;
