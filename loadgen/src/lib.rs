@@ -8,6 +8,7 @@ pub mod compare;
 pub mod engine;
 pub mod measure;
 pub mod payload;
+pub mod proxy;
 pub mod report;
 pub mod resources;
 pub mod result;
