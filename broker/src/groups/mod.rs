@@ -437,6 +437,11 @@ impl Groups {
             }
         }
         for answer in answers {
+            if let (Err(_), Some(Group::Consumer(group)), Some(member_id)) =
+                (outcome, self.groups.get_mut(&group_id), answer.leads())
+            {
+                group.not_told(member_id);
+            }
             answer.send(&mut self.outbox, outcome);
         }
         match then {

@@ -47,11 +47,22 @@ pub(super) enum Answer {
     ConsumerHeartbeat { token: Token, response: ConsumerGroupHeartbeatResponse },
     Join { token: Token, response: JoinGroupResponse },
     Sync { token: Token, response: SyncGroupResponse },
-    Heartbeat { token: Token, response: HeartbeatResponse },
+    Heartbeat { token: Token, member_id: String, response: HeartbeatResponse },
     Leave { token: Token, response: LeaveGroupResponse },
 }
 
 impl Answer {
+    /// The member that it leads on, and that has some time for what it is told.
+    pub fn leads(&self) -> Option<&str> {
+        match self {
+            Answer::ConsumerHeartbeat { response, .. } => response.member_id.as_deref(),
+            Answer::Heartbeat { member_id, response, .. } => {
+                (response.error_code == ErrorCode::RebalanceInProgress.code()).then_some(member_id)
+            }
+            _ => None,
+        }
+    }
+
     /// Answers by how the write went.
     pub fn send(self, out: &mut Outbox, outcome: Result<(), ErrorCode>) {
         match self {
@@ -81,7 +92,7 @@ impl Answer {
                 Ok(()) => out.respond(token, response),
                 Err(error) => out.respond(token, sync_error(error)),
             },
-            Answer::Heartbeat { token, mut response } => {
+            Answer::Heartbeat { token, mut response, .. } => {
                 response.error_code = outcome.err().map_or(response.error_code, ErrorCode::code);
                 out.respond(token, response);
             }

@@ -60,7 +60,7 @@ impl ConsumerGroup {
         let owned = owned_partitions(turn.image, &subscription);
         self.update_classic_member(turn, &join, &member_id, subscription);
         self.catch_up(turn);
-        self.reconcile(turn, &member_id, Some(&owned)).map_err(|refusal| refusal.error)?;
+        self.reconcile(&member_id, Some(&owned)).map_err(|refusal| refusal.error)?;
 
         let member = self.members.get_mut(&member_id).expect("it has just been updated");
         // Now it is to ask for its assignment.
@@ -221,7 +221,8 @@ impl ConsumerGroup {
             response.error_code = ErrorCode::RebalanceInProgress.code();
             self.await_join(turn, &request.member_id);
         }
-        self.flush(turn, Some(Answer::Heartbeat { token, response }));
+        let member_id = request.member_id.clone();
+        self.flush(turn, Some(Answer::Heartbeat { token, member_id, response }));
         Ok(())
     }
 

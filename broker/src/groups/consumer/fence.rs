@@ -62,6 +62,13 @@ impl ConsumerGroup {
         }
     }
 
+    /// A member has not been told what it is to do: its time for that begins when it is.
+    pub fn not_told(&mut self, member_id: &str) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.rebalance_deadline = None;
+        }
+    }
+
     /// A client's connection has ended: its member is out unless it is heard again soon.
     pub fn disconnected(&mut self, turn: &Turn<'_>, connection: ConnectionId) {
         self.connections.remove(&connection);

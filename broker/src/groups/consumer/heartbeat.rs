@@ -134,7 +134,8 @@ impl ConsumerGroup {
         self.find_member(request)?;
         let assigned_before = self.update_member(turn, &heartbeat);
         self.catch_up(turn);
-        self.reconcile(turn, &request.member_id, request.topic_partitions.as_deref())?;
+        self.reconcile(&request.member_id, request.topic_partitions.as_deref())?;
+        self.await_revocation(turn, &request.member_id);
         let member = &self.members[&request.member_id];
         let is_full = request.member_epoch == JOIN_EPOCH
             || request.rebalance_timeout_ms != SAME_REBALANCE_TIMEOUT
@@ -272,7 +273,6 @@ impl ConsumerGroup {
     /// Leads a member one step on. `owned` is what it says that it has, where it says so.
     pub(super) fn reconcile(
         &mut self,
-        turn: &Turn<'_>,
         member_id: &str,
         owned: Option<&[TopicPartitions]>,
     ) -> Result<(), Refusal> {
@@ -289,11 +289,17 @@ impl ConsumerGroup {
             return Ok(());
         }
         next.rebalance_deadline = None;
-        if next.state == MemberState::UnrevokedPartitions {
-            next.await_revocation(turn.now_ms);
-        }
         self.set_member(next);
         Ok(())
+    }
+
+    /// Begins to wait for a member to give up what it is to, unless that is waited for already.
+    fn await_revocation(&mut self, turn: &Turn<'_>, member_id: &str) {
+        let member = self.members.get_mut(member_id).expect("it has just been heard");
+        if member.state == MemberState::UnrevokedPartitions && member.rebalance_deadline.is_none() {
+            member.await_revocation(turn.now_ms);
+            member.schedule(&mut self.timers);
+        }
     }
 
     fn leave(&mut self, turn: &mut Turn<'_>, heartbeat: ConsumerHeartbeat) -> Result<(), Refusal> {
