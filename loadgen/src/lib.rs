@@ -17,4 +17,5 @@ pub mod scenario;
 pub mod search;
 pub mod session;
 pub mod systems;
+pub mod view;
 pub mod workload;

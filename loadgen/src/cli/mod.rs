@@ -6,6 +6,7 @@ mod plain;
 mod report;
 mod run;
 mod signals;
+mod viewer;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use loadgen::result::{Durability, SystemInfo, Verdict};
 use loadgen::run::{Options, Target};
 use loadgen::scenario::catalog;
 
-use super::plain::{Plain, summary};
+use super::viewer::Viewer;
 use super::{CliError, signals};
 
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ pub(super) struct RunArgs {
     /// Names this machine in the results
     #[arg(long, default_value = "local")]
     machine: String,
+    /// Show lines, also on a terminal
+    #[arg(long)]
+    plain: bool,
     /// Leave the runs' topics where they are
     #[arg(long)]
     keep_topics: bool,
@@ -43,15 +46,15 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     let target = Target { bootstrap: args.bootstrap.clone(), system };
     let command: Vec<String> = std::env::args().collect();
     let runs = sweep.scenarios.len();
+    let mut viewer = Viewer::start(args.plain, stop.clone());
     let mut invalid = 0;
     for (index, scenario) in sweep.scenarios.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let options = Options { command: command.join(" "), run: index + 1, runs, keeps_topics: args.keep_topics };
-        eprintln!("run {} of {runs}: {}", index + 1, scenario.id);
-        let outcome = loadgen::run::run(scenario, &target, &options, &mut Plain::default(), &stop);
-        println!("{}", summary(&outcome.result));
+        viewer.begin(index + 1, runs, &scenario.id);
+        let outcome = loadgen::run::run(scenario, &target, &options, &mut viewer, &stop);
         invalid += usize::from(outcome.result.validity.verdict > Verdict::Suspect);
         let files = RunFiles {
             result: outcome.result,
@@ -65,7 +68,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
         let output = |error| CliError::Output { folder: args.results.clone(), error };
         let folder = files.write(&args.results, &args.machine).map_err(output)?;
         write_index(&args.results).map_err(output)?;
-        println!("  {}", folder.display());
+        viewer.finished(&files.result, Some(&folder));
     }
+    viewer.end();
     if invalid > 0 { Err(CliError::NotValid { invalid, runs }) } else { Ok(()) }
 }

@@ -120,3 +120,17 @@ pub fn swatch(look: usize) -> Markup {
         }
     }
 }
+
+/// The style of a picture that stands alone, in a file: the page's own colours for its first two looks, light and dark.
+const STANDALONE_STYLE: &str = "svg{--text:#1a1d21;--quiet:#59606a;--grid:#e6e8eb;--s0:#0068a8;--s1:#c94f00;background:#fff}\
+    @media(prefers-color-scheme:dark){svg{--text:#e8e9e6;--quiet:#a3abb5;--grid:#2b3138;--s0:#5db5f0;--s1:#ff9352;background:#1b1f24}}\
+    text{font:11px system-ui,sans-serif;fill:var(--text)}.axis,.tick{fill:var(--quiet)}.grid{stroke:var(--grid)}.frame{stroke:var(--quiet)}\
+    .line{fill:none;stroke-width:2}.s0{stroke:var(--s0)}.s1{stroke:var(--s1);stroke-dasharray:7 4}.mark{stroke:none}\
+    .mark.s0{fill:var(--s0)}.mark.s1{fill:var(--s1)}.event circle{fill:none;stroke:var(--text)}.event-line{stroke:var(--text);stroke-dasharray:2 3}\
+    .event-number{font-size:9.5px}";
+
+/// A picture as a file of its own, for a page that is no report.
+pub fn standalone(picture: &Markup) -> String {
+    let style = html! { style { (maud::PreEscaped(STANDALONE_STYLE)) } };
+    picture.0.replacen('>', &format!(">{}", style.0), 1) + "\n"
+}
