@@ -120,6 +120,20 @@ impl ClientError {
         }
     }
 
+    /// Whether what was asked may have happened: only somebody whose repetitions are recognised may ask again.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, ClientError::Timeout { .. } | ClientError::Io { .. })
+    }
+
+    /// Whether the group has gone on without the member, which has to join again.
+    pub fn is_overtaken(&self) -> bool {
+        use ErrorCode::{FencedMemberEpoch, IllegalGeneration, RebalanceInProgress, StaleMemberEpoch, UnknownMemberId};
+        matches!(
+            self.code(),
+            Some(FencedMemberEpoch | IllegalGeneration | RebalanceInProgress | StaleMemberEpoch | UnknownMemberId)
+        )
+    }
+
     /// The broker's error code, if it is a broker that refused.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

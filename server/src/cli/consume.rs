@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use loadgen::client::{
-    Client, ClientError, Consumer, GroupMember, GroupOptions, OffsetSpec, Rebalance, TopicPartition,
+    Client, ClientError, Consumer, GroupMember, GroupOptions, GroupProtocol, OffsetSpec, Rebalance, TopicPartition,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -73,27 +73,56 @@ struct MemberArgs {
     /// How often to commit what was printed, in ms
     #[arg(long, value_name = "MS", default_value_t = 5000, requires = "group")]
     commit_interval_ms: u64,
-    /// How long this member may be silent before the group goes on without it, in ms
-    #[arg(long, value_name = "MS", default_value_t = 45_000, value_parser = clap::value_parser!(u64).range(1..), requires = "group")]
-    session_timeout_ms: u64,
-    /// How often to tell the group that this member lives, in ms; how soon it learns of a rebalance
-    #[arg(long, value_name = "MS", default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..), requires = "group")]
-    heartbeat_interval_ms: u64,
+    /// Who decides which member reads what: the members, or the broker (KIP-848)
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = ProtocolArg::Classic, requires = "group")]
+    group_protocol: ProtocolArg,
+    /// The name of a static member: it keeps its place, and its partitions, while it is away for no longer than its session
+    #[arg(long, value_name = "NAME", requires = "group")]
+    group_instance_id: Option<String>,
+    /// How long this member may be silent before the group goes on without it, in ms [classic protocol, default: 45000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), requires = "group")]
+    session_timeout_ms: Option<u64>,
+    /// How often to tell the group that this member lives, in ms; how soon it learns of a rebalance [classic protocol,
+    /// default: 3000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), requires = "group")]
+    heartbeat_interval_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProtocolArg {
+    Classic,
+    Consumer,
 }
 
 impl MemberArgs {
-    fn options(&self, group: &str, topic: &str) -> GroupOptions {
-        GroupOptions {
-            session_timeout: Duration::from_millis(self.session_timeout_ms),
-            heartbeat_interval: Duration::from_millis(self.heartbeat_interval_ms),
-            rebalance_timeout: REBALANCE_TIMEOUT,
-            ..GroupOptions::new(group, &[topic])
+    fn options(&self, group: &str, topic: &str) -> Result<GroupOptions, CliError> {
+        let protocol = match self.group_protocol {
+            ProtocolArg::Classic => GroupProtocol::Classic,
+            ProtocolArg::Consumer => GroupProtocol::Consumer,
+        };
+        let timing =
+            [("session-timeout-ms", self.session_timeout_ms), ("heartbeat-interval-ms", self.heartbeat_interval_ms)];
+        if let Some((flag, _)) = timing.iter().find(|(_, given)| protocol == GroupProtocol::Consumer && given.is_some())
+        {
+            return Err(CliError::Usage(format!(
+                "--{flag} is the broker's to say with --group-protocol consumer: see group.consumer.* in `partita config`, or set it for \
+                 the group with kafka-configs --entity-type groups"
+            )));
         }
+        let mut options = GroupOptions::new(group, &[topic]);
+        options.protocol = protocol;
+        options.instance_id.clone_from(&self.group_instance_id);
+        options.rebalance_timeout = REBALANCE_TIMEOUT;
+        options.session_timeout = self.session_timeout_ms.map_or(options.session_timeout, Duration::from_millis);
+        options.heartbeat_interval =
+            self.heartbeat_interval_ms.map_or(options.heartbeat_interval, Duration::from_millis);
+        Ok(options)
     }
 
     /// How long a fetch may wait, in ms.
     fn max_wait_ms(&self) -> i32 {
-        let wait = MAX_WAIT.min(Duration::from_millis(self.heartbeat_interval_ms));
+        let wait =
+            self.heartbeat_interval_ms.map_or(MAX_WAIT, |interval_ms| MAX_WAIT.min(Duration::from_millis(interval_ms)));
         wait.as_millis() as i32
     }
 }
@@ -199,8 +228,8 @@ impl Session<'_> {
     }
 
     fn run_member(&mut self, group: &str) -> Result<(), CliError> {
+        let options = self.args.member.options(group, self.topic)?;
         self.client.topic(self.topic, false)?;
-        let options = self.args.member.options(group, self.topic);
         let mut member = GroupMember::new(&mut self.client, options)?;
         let ended = self.consume_as(&mut member);
         let left = member.leave(&mut self.client);
@@ -273,9 +302,8 @@ impl Session<'_> {
 
 /// A commit that a rebalance has overtaken is not ours to make any more: the next owner prints those records again.
 fn tolerate_rebalance(result: Result<(), ClientError>) -> Result<(), CliError> {
-    use wire::ErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
     match result {
-        Err(error) if matches!(error.code(), Some(IllegalGeneration | RebalanceInProgress | UnknownMemberId)) => {
+        Err(error) if error.is_overtaken() => {
             eprintln!("{error}");
             Ok(())
         }

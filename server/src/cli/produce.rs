@@ -1,7 +1,9 @@
 //! `partita produce`: stdin's lines become records.
 //!
 //! Whatever has been typed by the time the last batch was acknowledged becomes the next batch: a single line is sent at once,
-//! a large file in large batches. A batch is repeated only after an answer that says that it was not appended.
+//! a large file in large batches. With acks=all, the default, batches are numbered (an idempotent producer, as Kafka's console
+//! producer is by default), so that one whose answer got lost is sent again and appended once. With less, a batch is repeated only
+//! after an answer that says that it was not appended.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -10,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use loadgen::client::{Acks, Client, TopicPartition, partition_for_key};
+use loadgen::client::{Acks, Client, ClientError, Producer, TopicPartition, partition_for_key};
 use wire::batch::{BatchBuilder, BatchOptions, Header};
 use wire::compression::Compression;
 
@@ -103,8 +105,17 @@ pub(super) fn run(args: ProduceArgs) -> Result<(), CliError> {
         let last = partitions - 1;
         return Err(CliError::Usage(format!("--partition: {topic} has only the partitions 0 to {last}")));
     }
-    let mut producer =
-        Producer { client, topic, args: &args, partitions, next_partition: 0, open: BTreeMap::new(), produced: 0 };
+    let idempotent = if args.acks == AcksArg::All { Some(Producer::new(&mut client)?) } else { None };
+    let mut producer = Session {
+        client,
+        topic,
+        args: &args,
+        idempotent,
+        partitions,
+        next_partition: 0,
+        open: BTreeMap::new(),
+        produced: 0,
+    };
     let lines = read_lines();
     let mut number = 0;
     while let Ok(first) = lines.recv() {
@@ -134,7 +145,7 @@ fn partition_count(client: &mut Client, topic: &str) -> Result<i32, CliError> {
             Ok(info) if Instant::now() >= deadline => {
                 let led = |info: &loadgen::client::PartitionInfo| info.leader.is_some();
                 let partition = info.partitions.iter().position(|info| !led(info)).unwrap_or(0) as i32;
-                return Err(loadgen::client::ClientError::NoLeader { topic: topic.to_owned(), partition }.into());
+                return Err(ClientError::NoLeader { topic: topic.to_owned(), partition }.into());
             }
             _ => thread::sleep(RETRY_PAUSE),
         }
@@ -164,10 +175,12 @@ fn read_lines() -> Receiver<io::Result<Vec<u8>>> {
     receiver
 }
 
-struct Producer<'a> {
+struct Session<'a> {
     client: Client,
     topic: &'a str,
     args: &'a ProduceArgs,
+    /// Who numbers the batches; none with less than acks=all.
+    idempotent: Option<Producer>,
     partitions: i32,
     /// Where records without a key go until their batch is sent.
     next_partition: i32,
@@ -175,7 +188,7 @@ struct Producer<'a> {
     produced: u64,
 }
 
-impl Producer<'_> {
+impl Session<'_> {
     fn add(&mut self, line: &[u8], number: u64) -> Result<(), CliError> {
         let (key, value) = match &self.args.key_separator {
             None => (None, line),
@@ -196,7 +209,7 @@ impl Producer<'_> {
         let headers: Vec<Header<'_>> =
             self.args.header.iter().map(|(key, value)| (key.as_bytes(), Some(value.as_bytes()))).collect();
         let builder = self.open.entry(partition).or_default();
-        builder.append(now_ms(), key, Some(value), &headers).map_err(loadgen::client::ClientError::from)?;
+        builder.append(now_ms(), key, Some(value), &headers).map_err(ClientError::from)?;
         if builder.size() >= BATCH_BYTES {
             self.send(partition)?;
         }
@@ -212,23 +225,37 @@ impl Producer<'_> {
     fn send(&mut self, partition: i32) -> Result<(), CliError> {
         let Some(builder) = self.open.get_mut(&partition) else { return Ok(()) };
         let records = builder.record_count();
-        let options = BatchOptions { compression: self.args.compression.into(), ..BatchOptions::default() };
-        let mut batch = Vec::new();
-        builder.build(&options, &mut batch).map_err(loadgen::client::ClientError::from)?;
-        let batch = bytes::Bytes::from(batch);
         let to = TopicPartition { topic: self.topic.to_owned(), partition };
-        let deadline = Instant::now() + self.client.timeout();
-        loop {
-            match self.client.produce(&to, self.args.acks.into(), batch.clone()) {
-                Ok(_) => break,
-                Err(error) if error.is_retriable() && Instant::now() < deadline => thread::sleep(RETRY_PAUSE),
-                Err(error) => {
-                    eprintln!("{} record(s) were sent before the error.", self.produced);
-                    return Err(error.into());
-                }
-            }
+        let compression = self.args.compression.into();
+        let sent = match &mut self.idempotent {
+            Some(producer) => producer.send(&mut self.client, &to, builder, compression).map(drop),
+            None => send_unnumbered(&mut self.client, &to, builder, self.args.acks.into(), compression),
+        };
+        if let Err(error) = sent {
+            eprintln!("{} record(s) were sent before the error.", self.produced);
+            return Err(error.into());
         }
         self.produced += records.unsigned_abs() as u64;
         Ok(())
+    }
+}
+
+/// Sends a batch, and again after an answer that says that it was not appended.
+fn send_unnumbered(
+    client: &mut Client,
+    to: &TopicPartition,
+    builder: &mut BatchBuilder,
+    acks: Acks,
+    compression: Compression,
+) -> Result<(), ClientError> {
+    let mut batch = Vec::new();
+    builder.build(&BatchOptions { compression, ..BatchOptions::default() }, &mut batch)?;
+    let batch = bytes::Bytes::from(batch);
+    let deadline = Instant::now() + client.timeout();
+    loop {
+        match client.produce(to, acks, batch.clone()) {
+            Err(error) if error.is_retriable() && Instant::now() < deadline => thread::sleep(RETRY_PAUSE),
+            sent => return sent.map(drop),
+        }
     }
 }

@@ -21,6 +21,7 @@ fn a_topic_is_named_either_way_and_exactly_once() {
     parse("partita consume --topic t --from-beginning --group g --max-messages 3").expect("as Kafka's tool");
     parse("partita consume t --group g --client-id c --commit-interval-ms 100 --heartbeat-interval-ms 500")
         .expect("a member");
+    parse("partita consume t --group g --group-protocol consumer --group-instance-id i").expect("a static member");
     parse("partita produce t --acks all --compression zstd --header a=b --key-separator :").expect("positional");
     for line in [
         "partita topic create --partitions 2",
@@ -29,6 +30,9 @@ fn a_topic_is_named_either_way_and_exactly_once() {
         "partita consume a --topic b",
         "partita consume a --group g --partition 1",
         "partita consume a --commit-interval-ms 100",
+        "partita consume a --group-protocol consumer",
+        "partita consume a --group-instance-id i",
+        "partita consume a --group g --group-protocol eager",
         "partita topic create a --partitions 0",
         "partita topic create a --config novalue",
         "partita produce a --acks 2",
