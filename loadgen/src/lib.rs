@@ -15,6 +15,7 @@ pub mod result;
 pub mod run;
 pub mod scenario;
 pub mod search;
+pub mod selftest;
 pub mod session;
 pub mod systems;
 pub mod view;

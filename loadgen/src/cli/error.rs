@@ -14,6 +14,12 @@ pub(crate) enum CliError {
     Output { folder: PathBuf, error: io::Error },
     #[error(transparent)]
     Report(#[from] super::report::ReportError),
+    #[error(transparent)]
+    SelfTest(#[from] loadgen::selftest::SelfTestError),
+    #[error(
+        "records that were due while the broker stalled are missing: nothing that this build measures can be trusted"
+    )]
+    Blind,
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[error("{invalid} of {runs} runs are not valid")]

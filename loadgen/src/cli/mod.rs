@@ -5,6 +5,7 @@ mod list;
 mod plain;
 mod report;
 mod run;
+mod self_test;
 mod signals;
 mod viewer;
 
@@ -28,6 +29,8 @@ enum Command {
     Run(run::RunArgs),
     /// List the scenarios that ship with the tool
     List,
+    /// Measure the tool itself against brokers of its own: its ceiling, whether it sees a stall, how far equal runs differ
+    SelfTest,
     /// Make pages from kept runs
     Report(report::ReportArgs),
 }
@@ -37,6 +40,7 @@ pub(crate) fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::List => list::list(),
+        Command::SelfTest => self_test::self_test(),
         Command::Report(args) => report::run(&args).map_err(CliError::from),
     };
     match ended {

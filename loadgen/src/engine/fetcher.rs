@@ -2,8 +2,10 @@
 //!
 //! Invariants: a record is handed on once for each assignment, in the order of offsets; every batch's checksum is checked.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use checkers::Deliveries;
 use wire::ErrorCode;
 use wire::api::k01_fetch::{FetchPartition, FetchTopic, PartitionData};
 use wire::api::{ApiKey, FetchRequest};
@@ -15,7 +17,7 @@ use super::clock::Nanos;
 use super::connection::Answer;
 use super::context::{Context, Link, Notice, Owner};
 use super::error::{error_name, is_retriable};
-use crate::measure::PartitionDeliveries;
+use crate::measure::{Place, place};
 use crate::payload::Stamp;
 use crate::scenario::Group;
 
@@ -25,7 +27,77 @@ const RETRY_PAUSE: Nanos = 100_000_000;
 const BATCH_BYTES_MAX: usize = 256 << 20;
 
 /// What the members of a group have been given so far, by partition; shared, because partitions move between members.
-pub type Ledger = Arc<Vec<Mutex<PartitionDeliveries>>>;
+pub type Ledger = Arc<Vec<Mutex<Deliveries<Place>>>>;
+
+/// The one reader of a ledger: a group, whose members follow one another.
+const READER: u32 = 0;
+
+/// Records of one producer that came in a row.
+#[derive(Debug, Clone, Copy)]
+struct InRow {
+    producer: u32,
+    offset: i64,
+    first: u64,
+    next: u64,
+}
+
+impl InRow {
+    fn is_followed_by(&self, stamp: &Stamp, offset: i64) -> bool {
+        stamp.producer == self.producer
+            && stamp.sequence == self.next
+            && offset - self.offset == (self.next - self.first) as i64
+    }
+
+    fn tell(row: Option<InRow>, place: Place, ledger: &mut Deliveries<Place>) {
+        if let Some(InRow { producer, offset, first, next }) = row {
+            ledger.received(READER, place, offset, (producer, first..next));
+        }
+    }
+}
+
+/// Counts what comes of one partition at one moment, and how old it is.
+struct Meter {
+    /// Where others of the group have been already: what is below comes again, and its age says nothing.
+    known: i64,
+    measures: bool,
+    now: Nanos,
+    origin: i64,
+    records: u64,
+    value_bytes: u64,
+}
+
+impl Meter {
+    fn new(group: usize, partition: usize, measures: bool, now: Nanos, context: &Context<'_>) -> Meter {
+        let known = context.board.groups.get(group).and_then(|group| group.positions.get(partition));
+        Meter {
+            known: known.map_or(0, |position| position.load(Ordering::Relaxed)),
+            measures,
+            now,
+            origin: context.clock.wall(0),
+            records: 0,
+            value_bytes: 0,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, offset: i64, value_bytes: usize, stamp: Option<&Stamp>, context: &mut Context<'_>) {
+        self.records += 1;
+        self.value_bytes += value_bytes as u64;
+        if let Some(stamp) = stamp.filter(|_| self.measures && offset >= self.known)
+            && let Ok(intended) = u64::try_from(stamp.intended_ns.saturating_sub(self.origin))
+            && context.window.takes(intended, self.now)
+        {
+            context.recorded.e2e.record_us(self.now.saturating_sub(intended) / 1000, 1);
+        }
+    }
+
+    fn finish(self, context: &mut Context<'_>) -> u64 {
+        context.recorded.delivered += self.records;
+        context.recorded.delivered_bytes += self.value_bytes;
+        add(&context.counters.delivered, self.records);
+        self.records
+    }
+}
 
 /// A fetch on its way.
 #[derive(Debug)]
@@ -117,6 +189,12 @@ impl Fetcher {
             not_before: 0,
         };
         self.readings = positions.iter().map(reading).collect();
+        for (partition, _) in positions {
+            if let Some(ledger) = self.ledger.get(*partition) {
+                let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                ledger.assigned(READER, place(self.topic, *partition));
+            }
+        }
     }
 
     /// Goes on with those of its partitions that `keep` names.
@@ -313,7 +391,7 @@ impl Fetcher {
             return Err(EngineError::nonsense(ApiKey::Fetch, &detail));
         }
         if let Some(position) = context.board.groups.get(self.group).and_then(|group| group.positions.get(partition)) {
-            position.fetch_max(reading.position, std::sync::atomic::Ordering::Relaxed);
+            position.fetch_max(reading.position, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -321,20 +399,21 @@ impl Fetcher {
     /// Takes the records at and above the position; returns how many.
     fn take_records(
         &mut self,
-        place: usize,
+        reading: usize,
         bytes: &[u8],
         now: Nanos,
         context: &mut Context<'_>,
     ) -> Result<u64, EngineError> {
-        let reading = &mut self.readings[place];
+        let reading = &mut self.readings[reading];
+        let partition = reading.partition;
         let nonsense = |error: &dyn std::fmt::Display| EngineError::nonsense(ApiKey::Fetch, error);
-        let Some(ledger) = self.ledger.get(reading.partition) else {
-            return Err(nonsense(&format_args!("partition {}", reading.partition)));
+        let Some(ledger) = self.ledger.get(partition) else {
+            return Err(nonsense(&format_args!("partition {partition}")));
         };
         let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let wall = context.clock.wall(now);
-        let origin = context.clock.wall(0);
-        let (mut taken, mut value_bytes) = (0, 0);
+        let place = place(self.topic, partition);
+        let mut meter = Meter::new(self.group, partition, self.measures, now, context);
+        let mut row: Option<InRow> = None;
         for batch in batches(bytes) {
             let batch = batch.map_err(|error| nonsense(&error))?;
             batch.check_crc().map_err(|error| nonsense(&error))?;
@@ -345,28 +424,31 @@ impl Fetcher {
             if !header.is_control() {
                 for record in records(&batch, BATCH_BYTES_MAX, &mut self.scratch).map_err(|error| nonsense(&error))? {
                     let record = record.map_err(|error| nonsense(&error))?;
-                    if header.base_offset + i64::from(record.offset_delta) < reading.position {
+                    let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
+                    if offset < reading.position {
                         continue;
                     }
                     let value = record.value.unwrap_or_default();
-                    let stamp = Stamp::read(value);
-                    let is_first = ledger.received(context.run, stamp.as_ref());
-                    taken += 1;
-                    value_bytes += value.len() as u64;
-                    if let Some(stamp) = stamp.filter(|_| is_first && self.measures)
-                        && let Ok(intended) = u64::try_from(stamp.intended_ns - origin)
-                        && context.window.takes(intended, now)
-                    {
-                        let age = u64::try_from(wall - stamp.intended_ns).unwrap_or(0);
-                        context.recorded.e2e.record_us(age / 1000, 1);
+                    let stamp = Stamp::read(value).filter(|stamp| stamp.run == context.run);
+                    meter.take(offset, value.len(), stamp.as_ref(), context);
+                    match (&mut row, stamp) {
+                        (Some(row), Some(stamp)) if row.is_followed_by(&stamp, offset) => row.next += 1,
+                        (_, stamp) => {
+                            InRow::tell(row.take(), place, &mut ledger);
+                            match stamp {
+                                Some(Stamp { producer, sequence, .. }) if sequence < u64::MAX => {
+                                    row = Some(InRow { producer, offset, first: sequence, next: sequence + 1 });
+                                }
+                                _ => ledger.foreign(READER, place, offset),
+                            }
+                        }
                     }
                 }
             }
             reading.position = header.last_offset() + 1;
         }
-        context.recorded.delivered += taken;
-        context.recorded.delivered_bytes += value_bytes;
-        add(&context.counters.delivered, taken);
+        InRow::tell(row, place, &mut ledger);
+        let taken = meter.finish(context);
         self.records += taken;
         Ok(taken)
     }
@@ -375,7 +457,7 @@ impl Fetcher {
         if self.records == 0 {
             return;
         }
-        context.counters.last_answer.store(now, std::sync::atomic::Ordering::Relaxed);
+        context.counters.last_answer.store(now, Ordering::Relaxed);
         let records = std::mem::take(&mut self.records);
         let is_first = !std::mem::replace(&mut self.has_read, true);
         if let Some(group) = context.board.groups.get(self.group) {

@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use checkers::Deliveries;
 use wire::ErrorCode;
 use wire::api::ProduceRequest;
 use wire::api::k00_produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
@@ -28,7 +29,7 @@ use super::queue::{Batch, Identity, Queue};
 use super::recorder::Recorded;
 use super::schedule::Schedule;
 use crate::client::{Acks, partition_for_key};
-use crate::measure::Runs;
+use crate::measure::{Place, place};
 use crate::payload::Stamp;
 use crate::scenario::{Partitioner, Producers};
 
@@ -51,6 +52,31 @@ pub struct ProducerPlan {
     pub settings: Arc<Producers>,
     /// What makes it idempotent.
     pub identity: Option<Identity>,
+}
+
+/// What became of a producer's records.
+#[derive(Debug)]
+pub struct Account {
+    /// Its number.
+    pub number: u32,
+    /// Its topic.
+    pub topic: usize,
+    /// What was acknowledged and what was refused; without acknowledgements (acks = 0) what was sent counts as promised.
+    pub deliveries: Deliveries<Place>,
+    /// The number of these by partition.
+    pub records: Vec<u64>,
+}
+
+impl Account {
+    fn settled(&mut self, partition: usize, batch: &Batch, offset: Option<i64>) {
+        self.records[partition] += batch.records();
+        let place = place(self.topic, partition);
+        self.deliveries.acknowledged(self.number, place, batch.sequences(), offset);
+    }
+
+    fn refused(&mut self, partition: usize, batch: &Batch) {
+        self.deliveries.refused(self.number, place(self.topic, partition), batch.sequences());
+    }
 }
 
 /// What a producer is told to do.
@@ -113,6 +139,7 @@ pub struct Producer {
     waiting: BinaryHeap<Reverse<(Nanos, usize)>>,
     turn: usize,
     buffered_bytes: u64,
+    account: Account,
 }
 
 impl Producer {
@@ -130,6 +157,12 @@ impl Producer {
             waiting: BinaryHeap::new(),
             turn: plan.number as usize % plan.partitions,
             buffered_bytes: 0,
+            account: Account {
+                number: plan.number,
+                topic: plan.topic,
+                deliveries: Deliveries::default(),
+                records: vec![0; plan.partitions],
+            },
             pace: Pace::Idle,
             appended: 0,
             offered: 0,
@@ -159,9 +192,9 @@ impl Producer {
         }
     }
 
-    /// Which partitions' records must be found, by partition.
-    pub fn settled(self) -> (u32, usize, Vec<Runs>) {
-        (self.plan.number, self.plan.topic, self.queues.into_iter().map(|queue| queue.settled).collect())
+    /// What became of its records.
+    pub fn into_account(self) -> Account {
+        self.account
     }
 
     /// Goes by a newer topology.
@@ -418,7 +451,7 @@ impl Producer {
                 note_sent(batch, now, settings.record_bytes, context);
             }
             if settings.acks == Acks::None {
-                queue.settled.extend(batch.first_sequence, batch.first_sequence + batch.records());
+                self.account.settled(*partition, batch, None);
             } else {
                 queue.in_flight += 1;
             }
@@ -507,7 +540,8 @@ impl Producer {
         let is_duplicate = found.error_code == ErrorCode::DuplicateSequenceNumber.code();
         if found.error_code == 0 || is_duplicate {
             let records = batch.records();
-            queue.settled.extend(batch.first_sequence, batch.first_sequence + records);
+            let offset = (found.base_offset >= 0).then_some(found.base_offset);
+            self.account.settled(partition, &batch, offset);
             if found.base_offset >= 0 {
                 context.board.heard_end(self.plan.topic, partition, found.base_offset + records as i64);
             }
@@ -536,6 +570,9 @@ impl Producer {
             queue.put_back(batch);
             context.shared_topology.ask();
             return;
+        }
+        if is_surely_absent(code) {
+            self.account.refused(partition, &batch);
         }
         let name = error_name(code);
         context.trouble(false, format!("partition {partition}: {} records were refused: {name}", batch.records()));
@@ -630,6 +667,12 @@ fn was_surely_refused(code: i16) -> bool {
         ErrorCode::UnknownServerError,
     ];
     is_retriable(code) && !is_unclear.iter().any(|error| error.code() == code)
+}
+
+/// Whether a batch that was refused for good is surely not in the log.
+fn is_surely_absent(code: i16) -> bool {
+    let sure = [ErrorCode::MessageTooLarge, ErrorCode::RecordListTooLarge, ErrorCode::InvalidRecord];
+    sure.iter().any(|error| error.code() == code)
 }
 
 fn note_sent(batch: &Batch, now: Nanos, record_bytes: u32, context: &mut Context<'_>) {

@@ -3,6 +3,7 @@
 //! Invariant: `sealed` is in the order of the records' sequences, those to be sent again included.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::Bytes;
 use wire::batch::{BatchBuilder, BatchOptions, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE};
@@ -10,7 +11,6 @@ use wire::compression::Compression;
 
 use super::EngineError;
 use super::clock::Nanos;
-use crate::measure::Runs;
 
 /// Bytes around a record's key and value at most: length, attributes, deltas, lengths, header count.
 const RECORD_OVERHEAD_BYTES: usize = 30;
@@ -32,6 +32,11 @@ impl Batch {
     /// How many records.
     pub fn records(&self) -> u64 {
         self.intended.len() as u64
+    }
+
+    /// Their sequences.
+    pub fn sequences(&self) -> Range<u64> {
+        self.first_sequence..self.first_sequence + self.records()
     }
 }
 
@@ -60,8 +65,6 @@ pub struct Queue {
     pub not_before: Nanos,
     /// Whether it stands in its leader's list.
     pub is_listed: bool,
-    /// What must be found in the log: acknowledged, or with acks = 0 sent.
-    pub settled: Runs,
 }
 
 impl Queue {

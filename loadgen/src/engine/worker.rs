@@ -23,11 +23,10 @@ use super::board::Board;
 use super::clock::{Clock, Nanos};
 use super::connection::Versions;
 use super::context::{Context, Notice, Owner, Tokens};
-use super::producer::{Pace, Producer, ProducerPlan};
+use super::producer::{Account, Pace, Producer, ProducerPlan};
 use super::reader::{Reader, ReaderPlan};
 use super::recorder::{Recorded, Window};
 use super::topology::{SharedTopology, Topology};
-use crate::measure::Runs;
 
 const WAKER: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
@@ -95,15 +94,15 @@ pub struct Shared {
     pub client_id: Arc<str>,
 }
 
-/// What a worker leaves behind: each producer's number, topic, and by partition which records must be found.
-pub type Settled = Vec<(u32, usize, Vec<Runs>)>;
+/// What a worker leaves behind.
+pub type Accounts = Vec<Account>;
 
 /// The control thread's end of a worker.
 #[derive(Debug)]
 pub struct Handle {
     commands: Sender<Command>,
     waker: Arc<Waker>,
-    thread: thread::JoinHandle<Settled>,
+    thread: thread::JoinHandle<Accounts>,
 }
 
 impl Handle {
@@ -145,7 +144,7 @@ impl Handle {
         };
         let thread = thread::Builder::new().name(format!("loadgen-{index}")).spawn(move || {
             worker.run();
-            worker.producers.into_iter().map(Producer::settled).collect()
+            worker.producers.into_iter().map(Producer::into_account).collect()
         })?;
         Ok(Handle { commands, waker, thread })
     }
@@ -160,7 +159,7 @@ impl Handle {
     ///
     /// # Panics
     /// If the worker did.
-    pub fn join(self) -> Settled {
+    pub fn join(self) -> Accounts {
         self.thread.join().expect("a worker does not panic")
     }
 }
@@ -382,9 +381,12 @@ impl Worker {
         if self.window == Window::NEVER {
             return self.interval_from + INTERVAL;
         }
-        // The whole seconds before the window count too, so the grid begins below them.
+        // The whole seconds before the window are of the grid too.
         let phase = from % INTERVAL;
-        let next = (self.interval_from.saturating_sub(phase) / INTERVAL + 1) * INTERVAL + phase;
+        let next = match self.interval_from.checked_sub(phase) {
+            Some(since) => (since / INTERVAL + 1) * INTERVAL + phase,
+            None => phase,
+        };
         if to > self.interval_from { next.min(to) } else { next }
     }
 

@@ -1,17 +1,21 @@
 //! What a run measures: latencies, fairness, and the proof of what was delivered.
 
-mod deliveries;
 mod jitter;
-mod runs;
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-pub use deliveries::{DeliverySummary, PartitionDeliveries};
 pub use jitter::Jitter;
-pub use runs::{Came, Runs};
+
+/// A partition of a run: its topic's number and its own.
+pub type Place = (u32, i32);
+
+/// The place of a partition of a topic.
+pub fn place(topic: usize, partition: usize) -> Place {
+    (topic as u32, partition as i32)
+}
 
 /// The largest latency that is told apart from larger ones.
 const LATENCY_MAX: Duration = Duration::from_secs(60);

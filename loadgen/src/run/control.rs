@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use checkers::Verdict;
+
 use super::failures::Failures;
 use super::setup::{Site, group_id};
 use super::tally::Tally;
@@ -19,7 +21,7 @@ use crate::engine::reader::ReaderPlan;
 use crate::engine::recorder::Window;
 use crate::engine::schedule::Schedule;
 use crate::engine::topology::SharedTopology;
-use crate::engine::worker::{Command, Fate, Handle, Settled, Shared};
+use crate::engine::worker::{Accounts, Command, Fate, Handle, Shared};
 use crate::measure::{Jitter, Latencies};
 use crate::result::RunEvent;
 use crate::scenario::{EventAction, OnError, Protocol, Rate, Scenario};
@@ -56,7 +58,7 @@ pub(super) struct GroupFacts {
     pub(super) views: Vec<MemberView>,
     pub(super) lag_end: u64,
     pub(super) lag_max: u64,
-    pub(super) ledger: Ledger,
+    pub(super) redelivered: u64,
     pub(super) drained_s: Option<f64>,
     /// Records that it had been given when it had caught up.
     pub(super) drained_records: u64,
@@ -70,8 +72,9 @@ pub(super) struct Facts {
     /// When the run stopped producing.
     pub(super) produced_until: Nanos,
     pub(super) groups: Vec<GroupFacts>,
-    pub(super) settled: Settled,
-    pub(super) deliveries: Option<crate::measure::DeliverySummary>,
+    /// Records that were promised to be in the log, by topic and partition.
+    pub(super) promised: Vec<Vec<u64>>,
+    pub(super) deliveries: Option<Verdict>,
     pub(super) failures: Vec<crate::result::Failure>,
     pub(super) jitter: Option<Latencies>,
     pub(super) fault: Option<RunError>,
@@ -212,18 +215,19 @@ impl<'a> Control<'a> {
         for worker in &self.workers {
             worker.tell(Command::End);
         }
-        let settled: Settled = std::mem::take(&mut self.workers).into_iter().flat_map(Handle::join).collect();
+        let accounts: Accounts = std::mem::take(&mut self.workers).into_iter().flat_map(Handle::join).collect();
+        let promised = self.promised(&accounts);
         self.take_what_is_there();
         let lags = self.lags();
         self.note_result(|tally| tally.flush(&lags));
         let groups = self.group_facts(views, &lag_end);
         let mut fault = fault;
-        let deliveries = if is_cut_short || fault.is_some() { None } else { self.prove(&groups, &settled, &mut fault) };
+        let deliveries = if is_cut_short || fault.is_some() { None } else { self.prove(&groups, accounts, &mut fault) };
         let facts = Facts {
             window: self.window,
             produced_until,
             groups,
-            settled,
+            promised,
             deliveries,
             failures: self.failures.results(|at| self.tally.seconds(at)),
             jitter: jitter.map(Jitter::stop),
@@ -238,15 +242,11 @@ impl<'a> Control<'a> {
         if !self.options.keeps_topics {
             self.site.clear();
         }
-        Outcome { result, series: self.tally.series, events: self.events, latency_log }
+        let response = self.tally.total.response.clone();
+        Outcome { result, response, series: self.tally.series, events: self.events, latency_log }
     }
 
-    fn prove(
-        &mut self,
-        groups: &[GroupFacts],
-        settled: &Settled,
-        fault: &mut Option<RunError>,
-    ) -> Option<crate::measure::DeliverySummary> {
+    fn prove(&mut self, groups: &[GroupFacts], accounts: Accounts, fault: &mut Option<RunError>) -> Option<Verdict> {
         match self.scenario.verify {
             crate::scenario::Verify::Live => {
                 let read = groups.iter().filter(|group| group.protocol == Protocol::Assigned);
@@ -254,12 +254,13 @@ impl<'a> Control<'a> {
                 let by_topic: Vec<Ledger> = (0..self.scenario.topic.count as usize)
                     .map(|topic| self.ledgers[topic * self.scenario.groups.len() + first].clone())
                     .collect();
-                (read.map(|group| group.lag_end).sum::<u64>() == 0).then(|| proof::judge(&by_topic, settled))
+                (read.map(|group| group.lag_end).sum::<u64>() == 0).then(|| proof::judge(&by_topic, accounts))
             }
+            crate::scenario::Verify::None => None,
             crate::scenario::Verify::ReadBack => {
                 self.begin(Phase::ReadBack);
                 match proof::read_back(self.scenario, &mut self.site, &self.shared, self.stop) {
-                    Ok(ledgers) => ledgers.map(|ledgers| proof::judge(&ledgers, settled)),
+                    Ok(ledgers) => ledgers.map(|ledgers| proof::judge(&ledgers, accounts)),
                     Err(error) => {
                         *fault = Some(error);
                         None
@@ -267,6 +268,17 @@ impl<'a> Control<'a> {
                 }
             }
         }
+    }
+
+    fn promised(&self, accounts: &Accounts) -> Vec<Vec<u64>> {
+        let partitions = self.scenario.topic.partitions as usize;
+        let mut promised = vec![vec![0; partitions]; self.scenario.topic.count as usize];
+        for account in accounts {
+            for (sum, records) in promised[account.topic].iter_mut().zip(&account.records) {
+                *sum += records;
+            }
+        }
+        promised
     }
 
     /// The phases that need workers.
@@ -736,7 +748,7 @@ impl<'a> Control<'a> {
             views,
             lag_end: lag_end[group],
             lag_max: self.lag_max[group],
-            ledger: self.ledgers[group].clone(),
+            redelivered: proof::redelivered(&self.ledgers[group]),
             drained_s: self.drained[group].zip(self.reading_since).map(|((at, _), from)| (at - from) as f64 / 1e9),
             drained_records: self.drained[group].map_or(0, |(_, records)| records),
         };

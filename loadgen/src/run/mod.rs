@@ -9,8 +9,6 @@ mod progress;
 mod proof;
 mod setup;
 mod tally;
-#[cfg(test)]
-mod tests;
 mod verdict;
 
 use std::collections::hash_map::RandomState;
@@ -19,6 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
+use crate::measure::Latencies;
 use crate::result::{Interval, RunEvent, RunResult, SystemInfo, timestamp};
 use crate::scenario::Scenario;
 
@@ -77,6 +76,8 @@ impl Observer for Sender<Progress> {
 pub struct Outcome {
     /// The figures; of the resources only the client's.
     pub result: RunResult,
+    /// The window's response latencies.
+    pub response: Latencies,
     /// A line a second.
     pub series: Vec<Interval>,
     /// What happened.

@@ -5,6 +5,8 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use checkers::{Deliveries, Verdict};
+
 use super::RunError;
 use super::control::{new_ledger, worker_count};
 use super::setup::Site;
@@ -13,28 +15,29 @@ use crate::engine::clock::seconds;
 use crate::engine::context::Notice;
 use crate::engine::fetcher::{FetcherPlan, Ledger};
 use crate::engine::reader::ReaderPlan;
-use crate::engine::worker::{Command, Handle, Settled, Shared};
-use crate::measure::{DeliverySummary, Runs};
+use crate::engine::worker::{Accounts, Command, Handle, Shared};
 use crate::scenario::{Group, Protocol, Scenario};
 
 const POLL: Duration = Duration::from_millis(20);
 /// Bytes of one partition in a fetch: reading back is in a hurry.
 const PARTITION_FETCH_BYTES: u32 = 4 << 20;
 
-/// Compares what was read, by topic, with what producers know to be settled.
-pub(super) fn judge(ledgers: &[Ledger], settled: &Settled) -> DeliverySummary {
-    let mut summary = DeliverySummary::default();
-    let producers = settled.iter().map(|(number, ..)| *number as usize + 1).max().unwrap_or(0);
-    for (topic, ledger) in ledgers.iter().enumerate() {
-        for (partition, deliveries) in ledger.iter().enumerate() {
-            let mut acknowledged = vec![Runs::default(); producers];
-            for (number, _, runs) in settled.iter().filter(|(_, own, _)| *own == topic) {
-                acknowledged[*number as usize].clone_from(&runs[partition]);
-            }
-            summary.add(&deliveries.lock().unwrap_or_else(PoisonError::into_inner).summary(&acknowledged));
-        }
+/// Compares what was read, by topic, with what producers were told.
+pub(super) fn judge(ledgers: &[Ledger], accounts: Accounts) -> Verdict {
+    let mut all = Deliveries::default();
+    for account in accounts {
+        all.merge(account.deliveries);
     }
-    summary
+    for ledger in ledgers.iter().flat_map(|ledger| ledger.iter()) {
+        all.merge(std::mem::take(&mut *ledger.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+    all.verdict()
+}
+
+/// Records that a group was given again.
+pub(super) fn redelivered(ledger: &Ledger) -> u64 {
+    let again = |verdict: Verdict| verdict.repeated + verdict.went_back + verdict.doubled;
+    ledger.iter().map(|one| again(one.lock().unwrap_or_else(PoisonError::into_inner).verdict())).sum()
 }
 
 /// Reads everything; none when it was stopped or could not be read to its end.

@@ -1,19 +1,17 @@
 //! What a run has found: the figures, and whether they mean something.
 
-use std::sync::PoisonError;
-
 use super::control::{Facts, GroupFacts, Identity};
 use super::tally::Tally;
 use super::{Options, Outcome, RunError, Target};
 use crate::client::Acks;
 use crate::engine::board::MemberView;
 use crate::engine::clock::Nanos;
-use crate::measure::{DeliverySummary, fairness};
+use crate::measure::{Latencies, fairness};
 use crate::result::{
     EventSummary, GroupResult, Latency, Load, MemberResult, Partitions, Resources, RunResult, SCHEMA, Throughput,
     Validity, Verdict,
 };
-use crate::scenario::{OnError, Scenario};
+use crate::scenario::{OnError, Scenario, Verify};
 
 /// From this share of its core on a client measures itself.
 const CLIENT_SHARE_MAX: f64 = 0.8;
@@ -30,7 +28,7 @@ pub(super) fn stillborn(
 ) -> Outcome {
     let mut result = blank(scenario, target, options, identity);
     result.validity.lower(Verdict::Invalid, error.to_string());
-    Outcome { result, series: Vec::new(), events: Vec::new(), latency_log: Vec::new() }
+    Outcome { result, response: Latencies::default(), series: Vec::new(), events: Vec::new(), latency_log: Vec::new() }
 }
 
 fn blank(scenario: &Scenario, target: &Target, options: &Options, identity: Identity) -> RunResult {
@@ -77,7 +75,7 @@ pub(super) fn result(
         e2e: total.e2e.summary(),
         request: total.request.summary(),
     };
-    result.partitions = partitions(scenario, &facts);
+    result.partitions = partitions(&facts);
     result.groups = facts.groups.iter().map(|group| group_result(group, tally, window_s, scenario)).collect();
     result.events.rebalances =
         result.groups.iter().flat_map(|group| &group.members).map(|member| u64::from(member.rebalances)).sum();
@@ -90,7 +88,7 @@ pub(super) fn result(
 fn load(tally: &Tally, facts: &Facts) -> Load {
     let whole = &tally.whole;
     let verdict = facts.deliveries.unwrap_or_default();
-    let DeliverySummary { lost, unseen, doubled, reordered, foreign, .. } = verdict;
+    let checkers::Verdict { lost, unseen, doubled, reordered, foreign, .. } = verdict;
     Load {
         offered: facts.board.sum(|worker| &worker.offered),
         sent: facts.board.sum(|worker| &worker.sent),
@@ -122,14 +120,8 @@ fn throughput(tally: &Tally, scenario: &Scenario, window_s: f64) -> Throughput {
     }
 }
 
-fn partitions(scenario: &Scenario, facts: &Facts) -> Partitions {
-    let per_topic = scenario.topic.partitions as usize;
-    let mut counts = vec![0; per_topic * scenario.topic.count as usize];
-    for (_, topic, runs) in &facts.settled {
-        for (partition, runs) in runs.iter().enumerate() {
-            counts[topic * per_topic + partition] += runs.count();
-        }
-    }
+fn partitions(facts: &Facts) -> Partitions {
+    let counts: Vec<u64> = facts.promised.iter().flatten().copied().collect();
     Partitions {
         count: counts.len() as u32,
         records_min: counts.iter().copied().min().unwrap_or(0),
@@ -149,8 +141,6 @@ fn group_result(group: &GroupFacts, tally: &Tally, window_s: f64, scenario: &Sce
         idle: view.is_active && view.partitions.is_empty(),
         rebalances: view.rebalances,
     };
-    let redelivered =
-        group.ledger.iter().map(|ledger| ledger.lock().unwrap_or_else(PoisonError::into_inner).doubled()).sum();
     // Each group is given what all are given together, share by share of its records.
     let all: u64 = group.views.iter().map(|view| view.records).sum();
     let whole = tally.whole.delivered.max(1);
@@ -161,7 +151,7 @@ fn group_result(group: &GroupFacts, tally: &Tally, window_s: f64, scenario: &Sce
         protocol: group.protocol.name().to_owned(),
         members: group.views.iter().enumerate().map(member).collect(),
         delivered_per_s,
-        redelivered,
+        redelivered: group.redelivered,
         lag_end: group.lag_end,
         lag_max: group.lag_max,
         fairness: fairness(group.views.iter().filter(|view| view.has_held).map(|view| view.records)),
@@ -218,12 +208,16 @@ fn validity(scenario: &Scenario, result: &RunResult, facts: &Facts) -> Validity 
 
 fn judge_deliveries(scenario: &Scenario, result: &RunResult, facts: &Facts, validity: &mut Validity) {
     let Load { lost, unseen, doubled, reordered, foreign, .. } = result.load;
-    if facts.deliveries.is_none() {
+    let Some(verdict) = facts.deliveries else {
+        if scenario.verify == Verify::None {
+            validity.lower(Verdict::Suspect, "nothing was proved, as the scenario says");
+            return;
+        }
         if facts.fault.is_none() && !facts.is_cut_short {
             validity.lower(Verdict::Invalid, "it could not be proved what was delivered: not all was read");
         }
         return;
-    }
+    };
     // Without acknowledgements nothing was promised: what is missing is a figure, not a fault.
     let is_promised = scenario.producers.acks != Acks::None;
     let missing = lost + unseen;
@@ -236,6 +230,10 @@ fn judge_deliveries(scenario: &Scenario, result: &RunResult, facts: &Facts, vali
         (doubled, "records are in the log more than once"),
         (reordered, "records are in the log behind a later one"),
         (foreign, "records in the log are torn or of somebody else"),
+        (verdict.misplaced, "records are at other offsets than the acknowledgement said"),
+        (verdict.refused_read, "records are in the log although they were refused"),
+        (verdict.went_back, "times a reader was given an offset again that it had passed"),
+        (verdict.skipped, "offsets were jumped over"),
     ] {
         if count > 0 {
             validity.lower(Verdict::Invalid, format!("{count} {what}"));

@@ -414,4 +414,6 @@ pub enum Verify {
     ReadBack,
     /// By what the first group of the protocol "assigned" reads during the run.
     Live,
+    /// Not at all; the run is then suspect.
+    None,
 }

@@ -1,1 +1,0 @@
-//! Runs against a broker of our own making.
