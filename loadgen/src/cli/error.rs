@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use loadgen::resources::affinity::CpuList;
 use loadgen::scenario::ScenarioError;
+use loadgen::systems::SystemError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,18 @@ pub(crate) enum CliError {
     Scenario(#[from] ScenarioError),
     #[error("cannot write the result to {folder}: {error}")]
     Output { folder: PathBuf, error: io::Error },
+    #[error(transparent)]
+    System(#[from] SystemError),
+    #[error(
+        "this thread cannot run on processors {cpus} ({error}): choose others with --server-cpus and --client-cpus"
+    )]
+    Pin { cpus: CpuList, error: io::Error },
+    #[error("the folder for data, {folder}, cannot be used ({error}): choose another with --data")]
+    Data { folder: PathBuf, error: io::Error },
+    #[error("this machine or the broker's process cannot be watched: {0}")]
+    Machine(io::Error),
+    #[error("stopped before the end; the runs until then are kept")]
+    Stopped,
     #[error(transparent)]
     Report(#[from] super::report::ReportError),
     #[error(transparent)]

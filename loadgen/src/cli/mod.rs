@@ -1,12 +1,15 @@
 //! The command line: one file a subcommand.
 
+mod compare;
 mod error;
+mod find_max;
 mod list;
 mod plain;
 mod report;
 mod run;
 mod self_test;
 mod signals;
+mod stage;
 mod viewer;
 
 use std::process::ExitCode;
@@ -26,7 +29,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario, by its id or from a file, against a broker
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
+    /// Run systems side by side, in pairs, and print their ratios
+    Compare(Box<compare::CompareArgs>),
+    /// Look for the largest rate that a system sustains, then climb the ladder up to it
+    FindMax(Box<find_max::FindMaxArgs>),
     /// List the scenarios that ship with the tool
     List,
     /// Measure the tool itself against brokers of its own: its ceiling, whether it sees a stall, how far equal runs differ
@@ -39,6 +46,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::FindMax(args) => find_max::run(&args),
         Command::List => list::list(),
         Command::SelfTest => self_test::self_test(),
         Command::Report(args) => report::run(&args).map_err(CliError::from),

@@ -13,7 +13,19 @@ macro_rules! embedded {
     };
 }
 
-embedded!["quick", "acks", "partitions", "size", "group-size", "fan-out", "floor", "catch-up", "rebalance"];
+embedded![
+    "quick",
+    "acks",
+    "partitions",
+    "size",
+    "group-size",
+    "fan-out",
+    "floor",
+    "catch-up",
+    "rebalance",
+    "ceiling",
+    "steady"
+];
 
 /// The scenarios of one id, of a file when `name` ends in `.toml`, or those of a [workload](crate::workload).
 ///

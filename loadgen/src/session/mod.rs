@@ -8,7 +8,7 @@ mod tests;
 mod watch;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -97,11 +97,6 @@ impl Session {
         write_index(results)?;
         Ok(Some(folder))
     }
-}
-
-/// The folder of results that a working folder has: its own, where there is one.
-pub fn default_results() -> &'static Path {
-    Path::new("results")
 }
 
 /// Completes a result by what was seen; `cores` is how many processors the server may use.

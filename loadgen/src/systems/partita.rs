@@ -26,6 +26,8 @@ pub(super) fn start(options: &Options) -> Result<Running, SystemError> {
     let [address] = free_addresses().map_err(SystemError::io("cannot find a free port"))?;
     let mut command = Command::new(&binary);
     command.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(home.path().join("data"));
+    // As Kafka is started here.
+    command.args(["--set", "group.initial.rebalance.delay.ms=0"]);
     if let Some(cpus) = &options.cpus {
         command.args(["--cores", &cpus.len().to_string()]);
     }

@@ -271,11 +271,7 @@ impl ConsumerGroup {
     }
 
     /// Leads a member one step on. `owned` is what it says that it has, where it says so.
-    pub(super) fn reconcile(
-        &mut self,
-        member_id: &str,
-        owned: Option<&[TopicPartitions]>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn reconcile(&mut self, member_id: &str, owned: Option<&[TopicPartitions]>) -> Result<(), Refusal> {
         let member = &self.members[member_id];
         if member.is_reconciled_to(self.target_epoch) {
             return Ok(());
