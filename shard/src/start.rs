@@ -27,9 +27,6 @@ use crate::{identity, tasks};
 
 /// Bytes of a log that are read at a time while a core opens.
 const LOAD_BYTES: usize = 16 << 20;
-/// Segments of `__consumer_offsets` are no larger, in bytes, whatever its `segment.bytes` says. A deviation: only closed
-/// segments are cleaned, and what is not has to be read at every start.
-const OFFSETS_SEGMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// Why a broker does not come up. Each code has a page, `docs/errors/<code>.md`.
 #[derive(Clone, Debug, Error)]
@@ -179,7 +176,7 @@ impl<W: World> Opening<'_, W> {
                 if catalog.core_of(key) != Some(id.0) {
                     continue;
                 }
-                let (disk, log_config) = (self.world.disk(), log_config(&topic.name, config));
+                let (disk, log_config) = (self.world.disk(), log_config(config));
                 let mut log = match self.recovered(key) {
                     Some(found) => Log::open(disk, self.data_dir, &topic.name, key, log_config, found.trusted).await?,
                     None => Log::create(disk, self.data_dir, &topic.name, key, log_config).await?,
@@ -330,10 +327,9 @@ fn metadata_log_config() -> LogConfig {
 }
 
 /// A topic's settings, as far as its logs care.
-pub(crate) fn log_config(topic: &str, config: &TopicConfig) -> LogConfig {
-    let segment_bytes_max = if topic == OFFSETS_TOPIC { OFFSETS_SEGMENT_BYTES_MAX } else { u64::MAX };
+pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
     LogConfig {
-        segment_bytes: config.segment_bytes.min(segment_bytes_max),
+        segment_bytes: config.segment_bytes,
         segment_ms: config.segment_ms,
         segment_index_bytes: config.segment_index_bytes,
         index_interval_bytes: config.index_interval_bytes,

@@ -386,7 +386,7 @@ fn the_offsets_topic_has_kafkas_settings() {
     assert_eq!(topic.partitions.len(), 50);
     let config = driver.controller.catalog().topic_config(topic.id).expect("resolved").clone();
     assert!(config.cleanup_policy.compact && !config.cleanup_policy.delete);
-    assert_eq!((config.segment_bytes, config.retention_ms), (104_857_600, None));
+    assert_eq!((config.segment_bytes, config.retention_ms), (4 << 20, None));
     let restarted = Driver::restarted(driver.log);
     assert_eq!(restarted.controller.catalog().topic_config(topic.id), Some(&config), "the log may be read again");
 }

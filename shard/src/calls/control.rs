@@ -67,7 +67,7 @@ async fn create_log<W: World>(
     let config = change.catalog.topic_config(placed.key.topic).expect("a created topic has a configuration");
     let name = format!("{}-{}", placed.topic, placed.key.partition);
     loop {
-        let (disk, config) = (core.world().disk(), log_config(&placed.topic, config));
+        let (disk, config) = (core.world().disk(), log_config(config));
         match Log::create(disk, core.data_dir(), &placed.topic, placed.key, config).await {
             Err(error) if error.is_full() => {
                 tracing::error!(
@@ -117,7 +117,7 @@ fn show_at_once<W: World>(core: &Rc<Core<W>>, change: &Change) -> Vec<Log<W::Dis
         for key in keys {
             state.partitions.configure(key, config.clone());
             if let Some(log) = state.store.log_mut(key) {
-                let config = log_config(log.topic(), config);
+                let config = log_config(config);
                 log.set_config(config);
             }
         }
