@@ -15,24 +15,29 @@ use crate::catalog::Image;
 const HASH_SEED: u64 = 0xcbf2_9ce4_8422_2325;
 const HASH_PRIME: u64 = 0x0000_0100_0000_01b3;
 
+/// The topics that there are of those that each member subscribes to, by member id.
+type Subscribed = BTreeMap<String, BTreeSet<Uuid>>;
+
 impl ConsumerGroup {
     /// Brings the target assignment up to the group's epoch, and that up to the topics that there are.
     pub(super) fn catch_up(&mut self, turn: &Turn<'_>) {
-        if self.topics_changed || self.epoch > self.target_epoch {
-            self.refresh_topics(turn);
+        if !self.topics_changed && self.epoch <= self.target_epoch {
+            return;
         }
+        self.topics_changed = false;
+        self.resolve_expressions(turn);
+        let topics_of = |member| self.subscribed_topics(member, turn.image);
+        let subscribed = self.members.values().map(|member| (member.id.clone(), topics_of(member))).collect();
+        self.refresh_topics(turn, &subscribed);
         if self.epoch > self.target_epoch {
-            self.make_target(turn);
+            self.make_target(turn, &subscribed);
         }
     }
 
     /// Finds out whether the subscribed topics look as they did at the group's epoch; if not, the epoch moves on.
-    fn refresh_topics(&mut self, turn: &Turn<'_>) {
-        self.topics_changed = false;
+    fn refresh_topics(&mut self, turn: &Turn<'_>, subscribed: &Subscribed) {
         let target_is_loaded = std::mem::take(&mut self.target_is_loaded);
-        self.resolve_expressions(turn);
-        let topics = self.members.values().flat_map(|member| self.subscribed_topics(member, turn.image));
-        let topics: BTreeSet<Uuid> = topics.collect();
+        let topics: BTreeSet<Uuid> = subscribed.values().flatten().copied().collect();
         let metadata_hash = hash(&topics, turn.image);
         if metadata_hash == self.metadata_hash {
             if target_is_loaded && self.epoch == self.target_epoch && !self.is_target_sound(&topics, turn.image) {
@@ -51,13 +56,10 @@ impl ConsumerGroup {
     }
 
     /// Makes the target assignment of the group's epoch.
-    fn make_target(&mut self, turn: &Turn<'_>) {
+    fn make_target(&mut self, turn: &Turn<'_>, subscribed: &Subscribed) {
         let nothing = Assignment::new();
-        let topics_of = |member| self.subscribed_topics(member, turn.image);
-        let members = self.members.values().map(|member| (member.id.as_str(), topics_of(member)));
-        let subscribed: BTreeMap<&str, BTreeSet<Uuid>> = members.collect();
         let mut spec = GroupSpec::default();
-        for (&id, topics) in &subscribed {
+        for (id, topics) in subscribed {
             for topic in topics.iter().filter_map(|&topic| turn.image.topic(topic)) {
                 spec.partitions.insert(topic.id, topic.partitions.len() as i32);
             }
