@@ -66,6 +66,7 @@ transcripts! {
     explain_stable_groups,
     explain_empty_groups,
     explain_refusals,
+    explain_mixed_groups,
     disconnects_off,
     static_members,
     leave,

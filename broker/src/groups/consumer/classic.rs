@@ -63,7 +63,7 @@ impl ConsumerGroup {
         self.reconcile(&member_id, Some(&owned)).map_err(|refusal| refusal.error)?;
 
         let member = self.members.get_mut(&member_id).expect("it has just been updated");
-        // Now it is to ask for its assignment.
+        member.is_to_sync = true;
         member.await_revocation(turn.now_ms);
         member.schedule(&mut self.timers);
         let response = JoinGroupResponse {
@@ -239,6 +239,7 @@ impl ConsumerGroup {
     /// Begins to wait for a member to join, unless that is waited for already.
     fn await_join(&mut self, turn: &Turn<'_>, member_id: &str) {
         let member = self.members.get_mut(member_id).expect("only members are waited for");
+        member.is_to_sync = false;
         if member.rebalance_deadline.is_none() {
             member.await_revocation(turn.now_ms);
             member.schedule(&mut self.timers);

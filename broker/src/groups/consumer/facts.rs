@@ -33,6 +33,18 @@ impl Member {
     }
 }
 
+impl Member {
+    /// Whether it speaks the classic protocol, and is waited for until it joins.
+    fn awaits_join(&self) -> bool {
+        self.classic.is_some() && self.rebalance_deadline.is_some() && !self.is_to_sync
+    }
+
+    /// Whether it speaks the classic protocol, and is waited for until it asks for its assignment.
+    fn awaits_sync(&self) -> bool {
+        self.classic.is_some() && self.rebalance_deadline.is_some() && self.is_to_sync
+    }
+}
+
 impl ConsumerGroup {
     /// Something has happened to a member, or it has done it.
     pub(super) fn happened(&mut self, turn: &Turn<'_>, reason: Reason, member_id: &str) {
@@ -70,7 +82,10 @@ impl ConsumerGroup {
             phase: match self.state() {
                 GroupState::Empty => Phase::Empty,
                 GroupState::Assigning | GroupState::Reconciling => Phase::Reconciling,
-                GroupState::Stable => Phase::Stable { sync_until_ms: None },
+                GroupState::Stable => {
+                    let to_sync = self.members.values().filter(|member| member.awaits_sync());
+                    Phase::Stable { sync_until_ms: to_sync.filter_map(|member| member.rebalance_deadline).min() }
+                }
             },
             since_ms: self.history.rested_ms,
             generation: self.epoch,
@@ -96,16 +111,17 @@ impl ConsumerGroup {
     }
 
     fn member_facts(&self, image: &Image, indexes: &BTreeMap<&str, usize>, member: &Member) -> MemberFacts {
-        let reconciling = (!member.is_reconciled_to(self.target_epoch) || self.epoch > self.target_epoch)
-            .then(|| self.reconciling(image, indexes, member));
+        let is_there = member.is_reconciled_to(self.target_epoch) && !member.awaits_sync();
+        let reconciling =
+            (!is_there || self.epoch > self.target_epoch).then(|| self.reconciling(image, indexes, member));
         MemberFacts {
             who: member.into(),
             is_leader: false,
             last_heard_ms: member.last_heard_ms,
             lost: member.lost.map(|lost| (lost.since_ms, lost.deadline)),
             session_ends_ms: member.session_deadline,
-            has_joined: true,
-            has_synced: true,
+            has_joined: !member.awaits_join(),
+            has_synced: !member.awaits_sync(),
             is_away: member.epoch == STATIC_LEAVE_EPOCH,
             reconciling,
         }

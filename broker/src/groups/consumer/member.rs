@@ -58,6 +58,8 @@ pub(in super::super) struct Member {
     pub server_assignor: Option<String>,
     /// What it says if it speaks the classic protocol.
     pub classic: Option<ClassicMemberMetadata>,
+    /// If it speaks the classic protocol and is waited for: it has joined, and is to ask for its assignment; else it is to join.
+    pub is_to_sync: bool,
     /// The epoch that its next heartbeat is to bear.
     pub epoch: i32,
     /// The one before, which it bears if the last answer was lost.
@@ -94,6 +96,7 @@ impl Member {
             rebalance_timeout_ms: -1,
             server_assignor: None,
             classic: None,
+            is_to_sync: false,
             epoch: JOIN_EPOCH,
             previous_epoch: JOIN_EPOCH,
             state: MemberState::Stable,

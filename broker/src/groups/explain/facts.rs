@@ -72,13 +72,13 @@ pub(in crate::groups) struct MemberFacts {
     pub lost: Option<(i64, Option<i64>)>,
     /// When its silence puts it out.
     pub session_ends_ms: Option<i64>,
-    /// It has joined the rebalance under way.
+    /// It has joined the rebalance under way; in a group of the new protocol, it need not join.
     pub has_joined: bool,
     /// It has asked for its assignment.
     pub has_synced: bool,
     /// It is a static member that has left for a moment.
     pub is_away: bool,
-    /// Of the new protocol: what it still has to do to have what it is to have.
+    /// In a group of the new protocol: what it still has to do to have what it is to have.
     pub reconciling: Option<Reconciling>,
 }
 
@@ -90,7 +90,8 @@ pub(in crate::groups) type PartitionName = (String, i32);
 pub(in crate::groups) struct Reconciling {
     /// Its epoch.
     pub epoch: i32,
-    /// What it has been told to give up and has not said that it has, and when it is out if it does not.
+    /// What it has been told to give up and has not said that it has, and when it is out if it does not, or does not join or sync
+    /// where it speaks the classic protocol.
     pub gives_up: Vec<PartitionName>,
     pub gives_up_until_ms: Option<i64>,
     /// What it is to get, and which of the group's members still has that.

@@ -115,20 +115,24 @@ fn not_rejoined(known: &KnownGroup, findings: &mut Vec<Finding>) {
     findings.extend(missing.take(TOLD_MAX).map(|member| Finding::NotRejoined { member: member.clone(), until_ms }));
 }
 
-/// Members of the new protocol that are not there yet: those first that others wait for.
+/// Members of a group of the new protocol that are not there yet: those first that others wait for.
 fn not_reconciled(known: &KnownGroup, findings: &mut Vec<Finding>) {
     let on_their_way = known.members.iter().filter_map(|member| Some((member, member.reconciling.as_ref()?)));
-    let (mut revoking, mut waiting, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut revoking, mut classic, mut waiting, mut behind) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (member, reconciling) in on_their_way {
-        let member = member.clone();
+        let (member, until_ms) = (member.clone(), reconciling.gives_up_until_ms);
         if !reconciling.gives_up.is_empty() {
             let awaited_by = known.members.iter().filter(|other| waits_for_any(other, &reconciling.gives_up));
             revoking.push(Finding::NotRevoked {
                 partitions: reconciling.gives_up.clone(),
                 awaited_by: awaited_by.map(|other| other.who.clone()).collect(),
-                until_ms: reconciling.gives_up_until_ms,
+                until_ms,
                 member,
             });
+        } else if !member.has_joined {
+            classic.push(Finding::NotRejoined { member, until_ms });
+        } else if !member.has_synced {
+            classic.push(Finding::NotSynced { member, until_ms });
         } else if !reconciling.waits_for.is_empty() {
             let owner = |index: usize| known.members.get(index).map(|owner| owner.who.clone());
             let partitions =
@@ -138,7 +142,7 @@ fn not_reconciled(known: &KnownGroup, findings: &mut Vec<Finding>) {
             behind.push(Finding::Behind { epoch: reconciling.epoch, current: known.generation, member });
         }
     }
-    findings.extend([revoking, behind, waiting].into_iter().flat_map(|kind| kind.into_iter().take(TOLD_MAX)));
+    findings.extend([revoking, classic, behind, waiting].into_iter().flat_map(|kind| kind.into_iter().take(TOLD_MAX)));
 }
 
 fn waits_for_any(member: &MemberFacts, partitions: &[PartitionName]) -> bool {

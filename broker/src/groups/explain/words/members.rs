@@ -117,10 +117,19 @@ pub(super) fn behind(now: Now, member: &MemberFacts, epoch: i32, current: i32) -
             "Start it again, if it does not come back by itself.",
         );
     }
+    let advice =
+        if is_heard(now, member) { "" } else { "Look at that client, and at the network between it and the broker." };
+    if epoch == current {
+        return words(
+            format!("{name} can have all that it is to have, and has not come for it yet. {}", heard(now, member)),
+            "It gets it with its next heartbeat; what it has it reads already.",
+            advice,
+        );
+    }
     words(
         format!("{name} is in epoch {epoch} and has not heard of epoch {current} yet. {}", heard(now, member)),
         "It hears of it with its next heartbeat; until then it keeps what it has.",
-        if is_heard(now, member) { "" } else { "Look at that client, and at the network between it and the broker." },
+        advice,
     )
 }
 
