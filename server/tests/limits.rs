@@ -5,7 +5,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::{
-    ACKS_ALL, Broker, Client, DataDir, EARLIEST, FETCH, LATEST, PATIENCE, PRODUCE, batch, produce_request, wait_until,
+    ACKS_ALL, Broker, Client, DataDir, EARLIEST, FETCH, LATEST, PATIENCE, PRODUCE, batch, fetch_request,
+    produce_request, wait_until,
 };
 use wire::ErrorCode;
 use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
@@ -89,6 +90,26 @@ fn idle_connections_are_closed_and_busy_ones_are_not() {
     });
     idle.expect_closed("idle for longer than connections.max.idle.ms");
     half_sent.expect_closed("idle within a frame");
+}
+
+#[test]
+fn a_full_fetch_is_answered_whatever_session_it_names() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.client();
+    client.create_topic("t", 1, &[]);
+    client.append("t", 0, &batch(&[b"v"]));
+    // segmentio/kafka-go names session -1 at epoch -1.
+    for (session_id, session_epoch) in [(0, -1), (-1, -1), (7, -1), (0, 0), (7, 0)] {
+        let request = FetchRequest { session_id, session_epoch, ..fetch_request("t", 0, 0, PATIENCE, 1000) };
+        let response = client.call(FETCH, &request);
+        assert_eq!((response.error_code, response.session_id), (0, 0), "session {session_id} at {session_epoch}");
+        assert!(response.responses[0].partitions[0].records.is_some(), "session {session_id} at {session_epoch}");
+    }
+    for (session_id, session_epoch) in [(0, 1), (7, 1)] {
+        let request = FetchRequest { session_id, session_epoch, ..fetch_request("t", 0, 0, PATIENCE, 1000) };
+        let response = client.call(FETCH, &request);
+        assert_eq!(response.error_code, ErrorCode::FetchSessionIdNotFound.code());
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //! passes what was seen, or max_wait_ms is over, and reads again.
 //! What is read is held in memory that the core has reserved for it. When that is short, an answer is smaller than it might
 //! be.
-//! Deviations: no fetch sessions: every answer has session id 0, which KIP-227 allows, and a client that names a session is
-//! told FETCH_SESSION_ID_NOT_FOUND. Versions: v10 zstd; v12 flexible, diverging epochs; v13 topic ids.
+//! Deviations: no fetch sessions: every answer has session id 0, which KIP-227 allows, and a client that asks for what is new in
+//! a session is told FETCH_SESSION_ID_NOT_FOUND. Versions: v10 zstd; v12 flexible, diverging epochs; v13 topic ids.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use super::{Context, TOPIC_IDS_FETCH, spread::Spread};
 use crate::mesh::{Call, ReadCall, ReadPart, Reply};
 use crate::world::{CoreId, World};
 
-/// The session id of a client that has no session.
-const NO_SESSION: i32 = 0;
+/// The session epochs of a fetch that names everything it wants, whatever its session: to open one, and to have none.
+const FULL_FETCHES: [i32; 2] = [0, -1];
 const READ_COMMITTED: i8 = 1;
 
 /// With memory short, a fetch reads up to this many bytes, or one batch.
@@ -33,7 +33,7 @@ struct Slot {
 }
 
 pub(super) async fn handle<W: World>(context: Rc<Context<W>>, request: FetchRequest) -> FetchResponse {
-    if request.session_id != NO_SESSION {
+    if !FULL_FETCHES.contains(&request.session_epoch) {
         return FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code(), ..Default::default() };
     }
     let core = &context.core;
