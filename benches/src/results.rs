@@ -9,13 +9,14 @@
 //! `series.csv`); a test holds every kept one against its schema.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use loadgen::result::folder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,8 +28,7 @@ use crate::measurement::Measurement;
 pub const SCHEMA: u32 = 1;
 /// Says that a `result.json` is about groups.
 pub const GROUP_SCHEMA: u32 = 2;
-/// The index's name under `results/`.
-pub const INDEX: &str = "index.ndjson";
+pub use folder::{INDEX, index};
 
 /// When an acknowledged record is safe. Classes never share a chart unlabelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,24 +175,19 @@ fn interval_log(histograms: &[(&str, &Histogram<u64>)], window: Duration) -> io:
     Ok(bytes)
 }
 
-/// All kept `result.json` files, in the order of their paths.
+/// All kept `result.json` files of these two shapes, in the order of their paths; those of the load generator's own are its to read.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// When the folder can't be read, or a file is no JSON.
 pub fn kept(results: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let mut folders = vec![results.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else if entry.file_name() == "result.json" {
-                found.push(entry.path());
-            }
+    for folder in folder::kept(results)? {
+        let path = folder.join(folder::RESULT);
+        let value: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+        if [SCHEMA, GROUP_SCHEMA].iter().any(|schema| value["schema"] == *schema) {
+            found.push(path);
         }
     }
-    found.sort();
     Ok(found)
 }
 
@@ -203,47 +198,6 @@ pub fn kept(results: &Path) -> io::Result<Vec<PathBuf>> {
 pub fn read<M: DeserializeOwned>(path: &Path) -> io::Result<RunResult<M>> {
     let text = fs::read_to_string(path)?;
     serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
-}
-
-/// What the index says of a run, and where in its measurement that is.
-const FIGURES: &[(&str, &str)] = &[
-    ("megabytes_per_second", "/throughput/megabytes_per_second"),
-    ("server_cpu_seconds_per_gigabyte", "/resources/server_cpu_seconds_per_gigabyte"),
-    ("response_p99_us", "/response/p99_us"),
-];
-const GROUP_FIGURES: &[(&str, &str)] = &[
-    ("server_cpu_share", "/resources/server_cpu_share"),
-    ("server_cpu_us_per_request", "/resources/server_cpu_us_per_request"),
-    ("server_rss_peak_bytes", "/resources/server_rss_peak_bytes"),
-];
-
-/// The index that the kept results make: one line a run, its folder first.
-///
-/// # Errors
-/// When a result can't be read.
-pub fn index(results: &Path) -> io::Result<String> {
-    let mut lines = Vec::new();
-    for path in kept(results)? {
-        let result = read::<Value>(&path)?;
-        let measurement = &result.measurement;
-        let folder = path.parent().and_then(|folder| folder.strip_prefix(results).ok()).unwrap_or(&path);
-        let mut line = serde_json::json!({
-            "folder": folder,
-            "system": result.system,
-            "version": result.version,
-            "revision": result.revision,
-            "durability": result.durability,
-            "scenario": result.scenario,
-            "scenario_hash": result.scenario_hash,
-            "verdict": measurement["validity"]["verdict"],
-        });
-        let figures = if result.schema == GROUP_SCHEMA { GROUP_FIGURES } else { FIGURES };
-        for &(name, pointer) in figures {
-            line[name] = measurement.pointer(pointer).cloned().unwrap_or(Value::Null);
-        }
-        writeln!(lines, "{line}")?;
-    }
-    String::from_utf8(lines).map_err(io::Error::other)
 }
 
 /// The time of day in UTC as `YYYYMMDDThhmmssZ`.

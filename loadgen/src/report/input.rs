@@ -141,7 +141,10 @@ impl Series {
         let names: Vec<&str> = lines.next().map(|line| line.split(',').collect()).unwrap_or_default();
         let mut columns: BTreeMap<String, Vec<Option<f64>>> =
             names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
-        for line in lines {
+        let phase = names.iter().position(|name| *name == "phase");
+        // Seconds before the schedule began have no place on its axis.
+        let is_placed = |line: &&str| phase.is_none_or(|at| line.split(',').nth(at) != Some("backlog"));
+        for line in lines.filter(is_placed) {
             let mut fields = line.split(',');
             for name in &names {
                 let number =
@@ -204,6 +207,8 @@ mod tests {
         assert_eq!(series.names("lag_").collect::<Vec<_>>(), ["lag_a", "lag_b"]);
         assert_eq!(series.points("from_s", "lag_b"), [(-1.0, 2.0)]);
         assert_eq!(Series::parse("").points("a", "b"), []);
+        let phases = Series::parse("from_s,phase,acked\n0.0,backlog,7\n-1.0,warm-up,8\n");
+        assert_eq!(phases.points("from_s", "acked"), [(-1.0, 8.0)]);
     }
 
     #[test]

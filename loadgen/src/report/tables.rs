@@ -50,7 +50,7 @@ pub fn runs(cases: &Cases<'_>) -> Markup {
             table {
                 thead { tr {
                     th scope="col" { "load" }
-                    th scope="col" class="words" { "figures" }
+                    th scope="col" class="word" { "figures" }
                     th scope="col" { "lost" } th scope="col" { "doubled" } th scope="col" { "out of order" } th scope="col" { "failed" }
                     @for (_, heading) in &shown { th scope="col" { (heading) } }
                 } }
@@ -65,19 +65,20 @@ fn row(name: &str, run: &Run, shown: &[(Metric, &str)]) -> Markup {
     let verdict = result.validity.verdict;
     let proved = |count: u64| if load.verified || count > 0 { grouped(count) } else { "not checked".to_owned() };
     let count = |count: u64| html! { td { @if count > 0 { span class="bad-word" { (proved(count)) } } @else { (proved(count)) } } };
+    let errors: u64 = load.errors.values().sum();
     html! {
         tr {
             th scope="row" { (name) }
             td class=(verdict_cell(verdict)) { (words::verdict(verdict)) }
             (count(load.lost + load.unseen)) (count(load.doubled)) (count(load.reordered))
-            (count(load.errors.values().sum()))
+            td { @if errors > 0 { span class="bad-word" { (grouped(errors)) } } @else { (grouped(errors)) } }
             @for (metric, _) in shown { td { (metric.of(result).map_or_else(|| "–".to_owned(), |value| metric.quantity().format(value))) } }
         }
     }
 }
 
 fn verdict_cell(verdict: Verdict) -> String {
-    format!("words {}", words::verdict_class(verdict))
+    format!("word {}", words::verdict_class(verdict))
 }
 
 /// Why runs are not valid; nothing when all are.

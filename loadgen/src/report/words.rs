@@ -19,8 +19,8 @@ pub fn system_name(name: &str) -> &str {
         "partita" => "Partita",
         "kafka" => "Apache Kafka",
         "kafka-flush" => "Apache Kafka, flushing",
-        "floor" => "the bare disk and network (floor)",
-        "address" => "the broker at the given address",
+        "floor" => "Bare disk and network (floor)",
+        "address" => "A broker by its address",
         other => other,
     }
 }

@@ -105,7 +105,56 @@ pub fn write_index(results: &Path) -> io::Result<()> {
     fs::write(results.join(INDEX), index(results)?)
 }
 
-/// The index that the kept runs make.
+/// The schema of runs that the project's first tools made with groups; of those that produced it is 1.
+const OF_GROUPS: u64 = 2;
+
+/// What the index says of a run, and where in its result that stands.
+type IndexFields = &'static [(&'static str, &'static str)];
+
+const OWN: IndexFields = &[
+    ("version", "/system/version"),
+    ("revision", "/system/revision"),
+    ("durability", "/system/durability"),
+    ("scenario", "/scenario/id"),
+    ("scenario_hash", "/scenario_hash"),
+    ("verdict", "/validity/verdict"),
+    ("acked_mb_per_s", "/throughput/acked_mb_per_s"),
+    ("response_p99_us", "/latency/response/p99_us"),
+    ("server_cpu_s_per_gb", "/resources/server_cpu_s_per_gb"),
+];
+const PRODUCED: IndexFields = &[
+    ("version", "/version"),
+    ("revision", "/revision"),
+    ("durability", "/durability"),
+    ("scenario", "/scenario"),
+    ("scenario_hash", "/scenario_hash"),
+    ("verdict", "/measurement/validity/verdict"),
+    ("megabytes_per_second", "/measurement/throughput/megabytes_per_second"),
+    ("server_cpu_seconds_per_gigabyte", "/measurement/resources/server_cpu_seconds_per_gigabyte"),
+    ("response_p99_us", "/measurement/response/p99_us"),
+];
+const GROUPS: IndexFields = &[
+    ("version", "/version"),
+    ("revision", "/revision"),
+    ("durability", "/durability"),
+    ("scenario", "/scenario"),
+    ("scenario_hash", "/scenario_hash"),
+    ("verdict", "/measurement/validity/verdict"),
+    ("server_cpu_share", "/measurement/resources/server_cpu_share"),
+    ("server_cpu_us_per_request", "/measurement/resources/server_cpu_us_per_request"),
+    ("server_rss_peak_bytes", "/measurement/resources/server_rss_peak_bytes"),
+];
+
+fn index_line(place: &Path, result: &serde_json::Value, system: &str, fields: IndexFields) -> serde_json::Value {
+    let at = |pointer: &str| result.pointer(pointer).cloned().unwrap_or(serde_json::Value::Null);
+    let mut line = serde_json::json!({ "folder": place, "system": at(system) });
+    for &(name, pointer) in fields {
+        line[name] = at(pointer);
+    }
+    line
+}
+
+/// The index that the kept runs make, those of the project's first tools included.
 ///
 /// # Errors
 /// When a result can't be read.
@@ -114,24 +163,12 @@ pub fn index(results: &Path) -> io::Result<String> {
     for folder in kept(results)? {
         let text = fs::read_to_string(folder.join(RESULT))?;
         let value: serde_json::Value = serde_json::from_str(&text)?;
-        if value["schema"] != super::SCHEMA {
-            continue;
-        }
         let place = folder.strip_prefix(results).unwrap_or(&folder);
-        let at = |pointer: &str| value.pointer(pointer).cloned().unwrap_or(serde_json::Value::Null);
-        let line = serde_json::json!({
-            "folder": place,
-            "system": at("/system/name"),
-            "version": at("/system/version"),
-            "revision": at("/system/revision"),
-            "durability": at("/system/durability"),
-            "scenario": at("/scenario/id"),
-            "scenario_hash": at("/scenario_hash"),
-            "verdict": at("/validity/verdict"),
-            "acked_mb_per_s": at("/throughput/acked_mb_per_s"),
-            "response_p99_us": at("/latency/response/p99_us"),
-            "server_cpu_s_per_gb": at("/resources/server_cpu_s_per_gb"),
-        });
+        let line = match value["schema"].as_u64() {
+            Some(schema) if schema == u64::from(super::SCHEMA) => index_line(place, &value, "/system/name", OWN),
+            Some(OF_GROUPS) => index_line(place, &value, "/system", GROUPS),
+            _ => index_line(place, &value, "/system", PRODUCED),
+        };
         writeln!(lines, "{line}")?;
     }
     String::from_utf8(lines).map_err(io::Error::other)

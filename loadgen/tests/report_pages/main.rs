@@ -155,8 +155,14 @@ fn the_index_names_a_report_for_each_scenario_and_can_be_made_again() {
 #[test]
 fn every_run_that_the_project_keeps_is_shown() {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
-    let found = input::read(&[results]).expect("the folder is readable");
+    let found = input::read(std::slice::from_ref(&results)).expect("the folder is readable");
     assert_eq!(found.left_out, []);
+    let schema = fs::read_to_string(results.join("run.schema.json")).expect("the schema is there");
+    let schema = serde_json::from_str(&schema).expect("the schema is JSON");
+    for run in &found.runs {
+        let value = serde_json::to_value(&run.result).expect("a result is JSON");
+        assert_eq!(loadgen::result::schema::faults(&schema, &value), Vec::<String>::new(), "{}", run.folder.display());
+    }
     assert!(found.runs.len() + found.earlier.len() > 50, "the kept runs are there");
     let figures: usize = found.earlier.iter().map(|run| run.figures.len()).sum();
     assert!(figures > found.earlier.len() * 3, "earlier runs have their figures");
