@@ -14,7 +14,7 @@ KEYS = 50
 ROUNDS = 400
 VALUE_BYTES = 300
 SEGMENT_BYTES = 1 << 20  # the least that Kafka takes
-CLEANING_SECONDS_MAX = 60
+CLEANING_SECONDS_MAX = 120
 SETTINGS = ("log.cleaner.backoff.ms=200",)
 
 

@@ -34,8 +34,8 @@ from .clients import GO, NODE, PYTHON, java
 from .judge import View
 from .runner import Failed
 
-WAIT_SECONDS_MAX = 45
-END_SECONDS_MAX = 10
+WAIT_SECONDS_MAX = 120
+END_SECONDS_MAX = 60
 
 
 def now_ms():

@@ -113,7 +113,7 @@ def slow_poller(context, kind):
         stage.produce(topic, 10)
         group.until_read()
         slow.mark("frozen")
-        slow.tell("sleep", ms=4000)
+        slow.tell("sleep", ms=8000)
         slow.tell("commit", metadata="")
         group.timeline.until("all with the other", lambda: len(other.owned) == 2)
         group.timeline.until("the slow one's records", lambda: any(event["offset"] == 9 for event in other.happened("record")

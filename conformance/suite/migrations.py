@@ -73,7 +73,7 @@ def crossing(context):
     classic, consumer = Kind("java", "classic", "range"), Kind("java", "consumer", "uniform")
     with Stage(context) as stage:
         topic = stage.topic(PARTITIONS)
-        group = stage.group(classic, topics=[topic], session_ms=20_000)
+        group = stage.group(classic, topics=[topic])
         first = group.join(instance="first")
         second = group.join(instance="second")
         group.until_shares(*fair(PARTITIONS, 2))

@@ -19,7 +19,7 @@ from pathlib import Path
 from . import dataset
 from .broker import BrokerFailed
 
-COMMAND_SECONDS_MAX = 180
+COMMAND_SECONDS_MAX = 300
 OUTPUT_SHOWN = 2000
 PARALLEL_TESTS = 4
 

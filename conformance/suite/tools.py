@@ -185,7 +185,7 @@ def perf(context):
     printed = tool(context, "ProducerPerformance", "--topic", topic, "--num-records", PERF_RECORDS, "--record-size", "100",
                    "--throughput", "-1", "--command-property", "acks=all")
     context.expect(f"{PERF_RECORDS} records sent" in printed, "not all records sent")
-    printed = tool(context, "ConsumerPerformance", "--topic", topic, "--num-records", PERF_RECORDS, "--timeout", "30000")
+    printed = tool(context, "ConsumerPerformance", "--topic", topic, "--num-records", PERF_RECORDS, "--timeout", "120000")
     header, line = [[cell.strip() for cell in line.split(",")] for line in printed.splitlines() if "," in line][-2:]
     read = int(line[header.index("data.consumed.in.nMsg")])
     context.expect(read == PERF_RECORDS, f"{read} records read")

@@ -23,7 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 var codecs = map[string]kgo.CompressionCodec{
 	"none":   kgo.NoCompression(),
@@ -135,7 +135,7 @@ func consume(ctx context.Context, bootstrap, topic, count, out string) error {
 
 func group(ctx context.Context, bootstrap, topic, name, count, out string, die bool) error {
 	client, err := connect(bootstrap, kgo.ConsumeTopics(topic), kgo.ConsumerGroup(name), kgo.DisableAutoCommit(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(time.Second))
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(time.Second))
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ public final class Client {
     }
 
     private void group(String topic, String group, int count, Path out, boolean die) throws Exception {
-        var consumer = kafka.consumer("group.id", group, "session.timeout.ms", "6000", "heartbeat.interval.ms", "1000");
+        var consumer = kafka.consumer("group.id", group, "session.timeout.ms", "10000", "heartbeat.interval.ms", "1000");
         consumer.subscribe(List.of(topic));
         try (var lines = Files.newBufferedWriter(out)) {
             readAndCommit(consumer, count, lines);

@@ -16,7 +16,7 @@ import org.apache.kafka.common.errors.KafkaStorageException;
 public final class FullDisk {
     private static final int RECORD_BYTES = 100_000;
     private static final int MEBIBYTES_MAX = 512;
-    private static final Duration HEAL_MAX = Duration.ofSeconds(30);
+    private static final Duration HEAL_MAX = Duration.ofSeconds(120);
     private static final int HEALED_RECORDS = 10;
 
     private FullDisk() {}

@@ -17,7 +17,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** One broker's address, and what every scenario does with it: clients, topics, checks that say what they saw. */
 record Kafka(String bootstrap) {
-    static final Duration PATIENCE = Duration.ofSeconds(60);
+    static final Duration PATIENCE = Duration.ofSeconds(120);
     static final Duration POLL = Duration.ofMillis(100);
 
     private static Properties properties(String... pairs) {

@@ -19,7 +19,7 @@ const zstd = require('@mongodb-js/zstd')
 const { admin: scenario } = require('./admin')
 const { members } = require('./members')
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 const BATCH_RECORDS = 1000
 const BATCH_BYTES_MAX = 500_000
 const CODECS = {
@@ -134,7 +134,7 @@ async function produce(kafka, topic, codec, path) {
 async function readAndCommit(kafka, topic, groupId, count, path) {
   const out = fs.openSync(path, 'w')
   // Leaving waits for the fetch in flight: a short one.
-  const options = { sessionTimeout: 6000, heartbeatInterval: 1000, maxWaitTimeInMs: 100, allowAutoTopicCreation: false }
+  const options = { sessionTimeout: 10_000, heartbeatInterval: 1000, maxWaitTimeInMs: 100, allowAutoTopicCreation: false }
   const consumer = kafka.consumer({ groupId, ...options })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })

@@ -105,7 +105,7 @@ def consume(bootstrap, topic, count, path):
 
 def group(bootstrap, topic, name, count, path, end):
     consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=name, enable_auto_commit=False,
-                             auto_offset_reset="earliest", session_timeout_ms=6000, heartbeat_interval_ms=1000)
+                             auto_offset_reset="earliest", session_timeout_ms=10_000, heartbeat_interval_ms=1000)
     with open(path, "w") as out:
         done = read(consumer, int(count), out)
     consumer.commit(done)
