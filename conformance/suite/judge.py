@@ -36,7 +36,7 @@ class Judge:
     """Hears events in the order of their clocks; raises `Misjudged` at the first that may not be."""
 
     def __init__(self, slack_ms=0):
-        self.slack_ms = slack_ms  # how much clocks of events may be late
+        self.slack_ms = slack_ms  # how late the end of a tenure may be heard
         self.tenures = defaultdict(list)  # partition -> tenures in order
         self.open = {}  # (member, partition) -> tenure
         self.committed = defaultdict(int)
@@ -70,9 +70,6 @@ class Judge:
     def _begin(self, member, partition, at):
         if (member, partition) in self.open:
             raise Misjudged(f"{partition} was assigned to {member}, which has it")
-        for other in self.tenures[partition]:
-            if other.end > at + self.slack_ms:
-                raise Misjudged(f"{partition} has two owners: {member}, and {other.member} until {other.end - at:.0f} ms later")
         tenure = Tenure(member, at, self.committed[partition])
         self.tenures[partition].append(tenure)
         self.open[member, partition] = tenure
@@ -98,9 +95,13 @@ class Judge:
         tenure.offsets.append(offset)
 
     def reached(self, partition):
-        """How far the partition was read, after checking where each tenure began."""
+        """How far the partition was read, after checking that it had one owner at a time and where each tenure began."""
         reached, in_order = 0, True
-        for tenure in self.tenures[partition]:
+        for index, tenure in enumerate(self.tenures[partition]):
+            for other in self.tenures[partition][:index]:
+                if other.end > tenure.begin + self.slack_ms:
+                    raise Misjudged(f"{partition} has two owners: {tenure.member}, and {other.member} until "
+                                    f"{other.end - tenure.begin:.0f} ms later")
             if tenure.offsets:
                 begin = tenure.offsets[0]
                 if in_order and begin != reached:

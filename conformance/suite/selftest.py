@@ -127,10 +127,10 @@ def verdict(context):
                 event(12, "b", "assigned", partitions=one), record(13, "b", 1, 4), record(14, "b", 1, 5), record(15, "a", 0, 4),
                 event(16, "b", "committed", offsets=[["t", 1, 6]])]
 
-    def check(change):
+    def check(change, slack_ms=0):
         events = [dict(found) for found in faithful]
         change(events)
-        judge.judge(events, {("t", 0): 5, ("t", 1): 6})
+        judge.judge(events, {("t", 0): 5, ("t", 1): 6}, slack_ms)
 
     def uncommitted(events):
         """Read by a member that was killed, and again by the next: as it should be."""
@@ -146,10 +146,16 @@ def verdict(context):
         events += [event(18, "a", "committed", offsets=[["t", 1, 5]]), event(19, "a", "lost", partitions=both),
                    event(20, "b", "assigned", partitions=[["t", 0]]), record(21, "b", 0, 4)]
 
+    def overlapping(events):
+        """The first is heard to give up its partition a millisecond after the second was given it."""
+        events[10].update(at=13)
+
     for change in (lambda events: None, uncommitted, stale):
         check(change)
+    check(overlapping, slack_ms=1)
     changes = {
-        "two owners": lambda events: events[10].update(at=13),
+        "two owners": overlapping,
+        "two owners for ever": lambda events: events.pop(10),
         "assigned to its owner": lambda events: events[11].update(member="a", partitions=[["t", 0]]),
         "revoked from whom it is not": lambda events: events[10].update(member="b"),
         "a record of another's partition": lambda events: events[14].update(member="b"),
