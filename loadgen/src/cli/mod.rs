@@ -10,6 +10,7 @@ mod run;
 mod self_test;
 mod signals;
 mod stage;
+mod suite;
 mod viewer;
 
 use std::process::ExitCode;
@@ -19,17 +20,21 @@ use clap::{Parser, Subcommand};
 pub(crate) use error::CliError;
 
 /// Measures any Kafka broker, and proves in the same run that nothing was lost, doubled or reordered.
+///
+/// Without a command it starts a Partita in a temporary folder, runs the suite "quick" against it, and writes a report.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario, by its id or from a file, against a broker
     Run(Box<run::RunArgs>),
+    /// Run scenarios one after another and make a page of what they found
+    Suite(Box<suite::SuiteArgs>),
     /// Run systems side by side, in pairs, and print their ratios
     Compare(Box<compare::CompareArgs>),
     /// Look for the largest rate that a system sustains, then climb the ladder up to it
@@ -45,12 +50,8 @@ enum Command {
 /// Parses the command line, obeys it, and says how it went.
 pub(crate) fn main() -> ExitCode {
     let ended = match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
-        Command::Compare(args) => compare::run(&args),
-        Command::FindMax(args) => find_max::run(&args),
-        Command::List => list::list(),
-        Command::SelfTest => self_test::self_test(),
-        Command::Report(args) => report::run(&args).map_err(CliError::from),
+        Some(command) => obey(command),
+        None => suite::run(&suite::SuiteArgs::default()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,5 +59,17 @@ pub(crate) fn main() -> ExitCode {
             eprintln!("loadgen: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn obey(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Suite(args) => suite::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::FindMax(args) => find_max::run(&args),
+        Command::List => list::list(),
+        Command::SelfTest => self_test::self_test(),
+        Command::Report(args) => report::run(&args).map_err(CliError::from),
     }
 }
