@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import (compaction, consumer_groups_tool, full_disk, group_kill, groups, kill, memberships, migrations, roundtrip,
+from . import (compaction, consumer_groups_tool, full_disk, group_kill, group_limits, groups, kill, memberships, migrations, roundtrip,
                scenarios, selftest, sink, storage, tools)
 from .broker import PARTITA_COMMAND, BrokerFailed, Kafka, Partita, Remote
 from .members import Pool
@@ -17,7 +17,7 @@ from .stage import BROKER_SETTINGS, PARTITA_SETTINGS
 
 RECORDS = 100_000
 RECORDS_QUICK = 10_000
-TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, memberships.tests, migrations.tests, roundtrip.matrix,
+TESTS = [selftest.tests, roundtrip.tests, scenarios.tests, groups.tests, memberships.tests, migrations.tests, group_limits.tests, roundtrip.matrix,
          tools.tests, consumer_groups_tool.tests, storage.tests, compaction.tests, kill.tests, group_kill.tests, sink.tests,
          full_disk.tests]
 
