@@ -6,6 +6,8 @@
 
 /// The file's name in a partition's folder.
 pub const LEADER_EPOCH_FILE: &str = "leader-epoch-checkpoint";
+/// Bytes that the file may have: those of some hundred thousand leaders.
+pub const LEADER_EPOCH_BYTES_MAX: usize = 8 << 20;
 /// No epoch: what a lookup answers that finds none (Kafka's `UNDEFINED_EPOCH`).
 pub const UNDEFINED_EPOCH: i32 = -1;
 /// No offset: what a lookup answers that finds none (Kafka's `UNDEFINED_EPOCH_OFFSET`).

@@ -1,7 +1,9 @@
-//! `partita check`: is this host fit for the broker? Looks, measures, and says what to do.
+//! `partita check`: is this host fit for the broker? Looks, measures, and says what to do. With `--data` it looks through
+//! a stopped broker's data folder instead.
 //!
 //! Leaves nothing behind: the one file that it writes to is removed before it is used, so that even a kill leaves none.
 
+mod data;
 mod device;
 mod host;
 
@@ -18,6 +20,12 @@ pub(crate) struct CheckArgs {
     /// The folder that the broker is to use; it need not exist yet
     #[arg(long, value_name = "DIR", env = "PARTITA_DATA_DIR", default_value = "partita-data")]
     data_dir: PathBuf,
+    /// Look through this folder of a stopped broker instead: every journal, segment and index, without changing anything
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where the journals are, if journal.dir was set
+    #[arg(long, value_name = "DIR", requires = "data")]
+    journal_dir: Option<PathBuf>,
     /// How to list
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -63,8 +71,11 @@ impl Finding {
 /// Runs all checks, prints them, and fails if one of them does.
 ///
 /// # Errors
-/// [`CliError::Unfit`].
+/// [`CliError::Unfit`], [`CliError::DataDamaged`].
 pub(crate) fn run(args: CheckArgs) -> Result<(), CliError> {
+    if let Some(data_dir) = &args.data {
+        return data::run(data_dir, args.journal_dir.as_deref(), args.format);
+    }
     let mut findings = host::findings();
     findings.extend(device::findings(&args.data_dir));
     match args.format {

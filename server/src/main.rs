@@ -4,6 +4,7 @@
 
 mod check;
 mod cli;
+mod offline;
 mod serve;
 mod settings;
 mod world;

@@ -37,25 +37,31 @@ pub(crate) async fn establish<D: Disk>(
     mut random: impl FnMut() -> u128,
 ) -> Result<Identity, StartError> {
     let path = data_dir.join(FILE);
+    if let Some(identity) = read(disk, data_dir).await? {
+        if identity.node_id != node_id {
+            let reason = format!("it belongs to node {}, but node.id is {node_id}", identity.node_id);
+            return Err(StartError::Identity { path, reason });
+        }
+        return Ok(identity);
+    }
+    let identity = Identity {
+        cluster_id: Uuid::from_u128(random()).to_string(),
+        node_id,
+        directory_id: Uuid::from_u128(random()),
+    };
+    write(disk, &path, &identity).await?;
+    Ok(identity)
+}
+
+/// The folder's identity, if it has one.
+pub(crate) async fn read<D: Disk>(disk: &D, data_dir: &Path) -> Result<Option<Identity>, StartError> {
+    let path = data_dir.join(FILE);
     match engine::files::read_file(disk, &path, FILE_BYTES_MAX).await {
-        Ok(bytes) => {
-            let refuse = |reason: String| StartError::Identity { path: path.clone(), reason };
-            let identity = parse(&String::from_utf8_lossy(&bytes)).map_err(refuse)?;
-            if identity.node_id != node_id {
-                let (found, wanted) = (identity.node_id, node_id);
-                return Err(refuse(format!("it belongs to node {found}, but node.id is {wanted}")));
-            }
-            Ok(identity)
-        }
-        Err(error) if error.is_not_found() => {
-            let identity = Identity {
-                cluster_id: Uuid::from_u128(random()).to_string(),
-                node_id,
-                directory_id: Uuid::from_u128(random()),
-            };
-            write(disk, &path, &identity).await?;
-            Ok(identity)
-        }
+        Ok(bytes) => match parse(&String::from_utf8_lossy(&bytes)) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(reason) => Err(StartError::Identity { path, reason }),
+        },
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -10,6 +10,7 @@ mod core;
 mod effects;
 mod frames;
 pub mod identity;
+pub mod inspect;
 pub mod mesh;
 pub mod metrics;
 mod requests;

@@ -62,6 +62,18 @@ pub enum StartError {
         /// Where its folder is looked for.
         data_dir: PathBuf,
     },
+    /// There are partitions, but nothing that says which topics there are: all would pass for deleted ones.
+    #[error(
+        "P0307: {data_dir} has partitions ({orphan}), but no metadata log that knows them: they would be removed. Restore the \
+         folder __cluster_metadata-0, or give the broker another data folder",
+        data_dir = data_dir.display(), orphan = orphan.display()
+    )]
+    MetadataMissing {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// A partition's folder.
+        orphan: PathBuf,
+    },
     /// A log of groups holds what this release does not understand.
     #[error("P0304: the groups cannot be loaded: {0}")]
     Groups(String),
@@ -101,7 +113,11 @@ pub async fn boot<W: World>(
     let identity = Identity { cluster_id: owner.cluster_id.into(), directory_id: owner.directory_id, endpoints };
     let recovery = engine::recovery::recover(disk, &data_dir, &journal_dir(&config)).await?;
     tracing::info!(data_dir = %data_dir.display(), "recovered: {}", recovery.report);
-    let metadata: Arc<[Bytes]> = read_metadata(world, &data_dir, &recovery).await?.into();
+    let metadata: Arc<[Bytes]> = read_metadata(disk, &data_dir, &recovery).await?.into();
+    let mut others = recovery.logs.iter().filter(|log| log.key != TopicPartitionId::CLUSTER_METADATA);
+    if let Some(orphan) = others.next().filter(|_| metadata.is_empty()) {
+        return Err(StartError::MetadataMissing { data_dir, orphan: orphan.dir.clone() });
+    }
     let mut controller = Controller::new(identity.clone(), config.clone(), cores);
     load_metadata(&mut controller, &metadata)?;
     let catalog = controller.catalog().clone();
@@ -144,7 +160,7 @@ impl<W: World> Opening<'_, W> {
     async fn open_metadata(&mut self, cores: u16) -> Result<(), StartError> {
         let key = TopicPartitionId::CLUSTER_METADATA;
         let log = match self.recovered(key) {
-            Some(found) => open_metadata_log(self.world, self.data_dir, found).await?,
+            Some(found) => open_metadata_log(self.world.disk(), self.data_dir, found).await?,
             None => {
                 let (disk, config) = (self.world.disk(), metadata_log_config());
                 Log::create(disk, self.data_dir, CLUSTER_METADATA_TOPIC, key, config).await?
@@ -252,11 +268,15 @@ impl<W: World> Opening<'_, W> {
     }
 }
 
-async fn read_metadata<W: World>(world: &W, data_dir: &Path, recovery: &Recovery) -> Result<Vec<Bytes>, StartError> {
+pub(crate) async fn read_metadata<D: Disk>(
+    disk: &D,
+    data_dir: &Path,
+    recovery: &Recovery,
+) -> Result<Vec<Bytes>, StartError> {
     let Some(found) = recovery.logs.iter().find(|found| found.key == TopicPartitionId::CLUSTER_METADATA) else {
         return Ok(Vec::new());
     };
-    let log = open_metadata_log(world, data_dir, found).await?;
+    let log = open_metadata_log(disk, data_dir, found).await?;
     let mut metadata = Vec::new();
     read_log(&log, log.log_start(), Damage::Refused, |bytes| {
         metadata.push(Bytes::copy_from_slice(bytes));
@@ -266,13 +286,8 @@ async fn read_metadata<W: World>(world: &W, data_dir: &Path, recovery: &Recovery
     Ok(metadata)
 }
 
-async fn open_metadata_log<W: World>(
-    world: &W,
-    data_dir: &Path,
-    found: &RecoveredLog,
-) -> Result<Log<W::Disk>, EngineError> {
-    let (disk, config) = (world.disk(), metadata_log_config());
-    Log::open(disk, data_dir, CLUSTER_METADATA_TOPIC, found.key, config, found.trusted).await
+async fn open_metadata_log<D: Disk>(disk: &D, data_dir: &Path, found: &RecoveredLog) -> Result<Log<D>, EngineError> {
+    Log::open(disk, data_dir, CLUSTER_METADATA_TOPIC, found.key, metadata_log_config(), found.trusted).await
 }
 
 fn load_metadata(controller: &mut Controller, metadata: &[Bytes]) -> Result<(), StartError> {
@@ -284,7 +299,7 @@ fn load_metadata(controller: &mut Controller, metadata: &[Bytes]) -> Result<(), 
 
 /// What a start makes of a closed segment that the device has damaged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Damage {
+pub(crate) enum Damage {
     /// It cannot do without what is damaged.
     Refused,
     /// It goes on behind it: readers are refused what is damaged, and nothing else is.
@@ -292,7 +307,7 @@ enum Damage {
 }
 
 /// Hands a log's batches from an offset on to `take`, whole batches at a time.
-async fn read_log<D: Disk>(
+pub(crate) async fn read_log<D: Disk>(
     log: &Log<D>,
     from: i64,
     damage: Damage,

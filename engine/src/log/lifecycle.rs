@@ -16,16 +16,13 @@ use crate::compaction::checkpoint;
 use crate::disk::{Disk, File, block_floor};
 use crate::error::EngineError;
 use crate::files::{TEMPORARY_SUFFIX, read_file, write_file};
-use crate::leader_epochs::{LEADER_EPOCH_FILE, LeaderEpochs};
+use crate::leader_epochs::{LEADER_EPOCH_BYTES_MAX, LEADER_EPOCH_FILE, LeaderEpochs};
 use crate::partition_metadata::{self, PARTITION_METADATA_BYTES_MAX, PARTITION_METADATA_FILE};
 use crate::segment::names::{
     FileKind, deleted_folder_name, folder_name, is_cleaned_file, is_deleted_file, parse_file_name,
 };
 use crate::segment::{Indexes, SegmentFiles};
 use crate::tail::{ChunkPool, Tail};
-
-/// Bytes of a `leader-epoch-checkpoint` file at most: those of some hundred thousand leaders.
-const LEADER_EPOCH_BYTES_MAX: usize = 8 << 20;
 
 /// What recovery vouches for in a partition's folder: every log file is on stable storage and ends with a whole batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,7 +43,8 @@ impl Code {
         }
     }
 
-    fn advice(self) -> &'static str {
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
         match self {
             Code::CheckpointDamaged => {
                 "The device has changed stored bytes. Restore the data folder from a replica or a backup."

@@ -35,6 +35,7 @@ mod scan;
 pub mod verdict;
 
 pub use error::{Code, RecoveryError};
+pub(crate) use replay::write_pieces;
 use folders::Folder;
 use journals::Journals;
 

@@ -61,6 +61,15 @@ pub(crate) enum CliError {
     /// The host is not fit; the findings were printed.
     #[error("this host is not fit for the broker: {0} of the checks failed")]
     Unfit(usize),
+    /// A data folder is damaged; the findings were printed.
+    #[error("the data folder is damaged: {0} findings")]
+    DataDamaged(usize),
+    /// The data folder is in use, or cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] crate::serve::lock::LockError),
+    /// A data folder.
+    #[error(transparent)]
+    Engine(#[from] engine::error::EngineError),
 }
 
 impl CliError {

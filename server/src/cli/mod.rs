@@ -12,6 +12,7 @@ mod group;
 pub(crate) mod output;
 mod partition_metrics;
 mod produce;
+mod repair;
 mod serve;
 mod topic;
 
@@ -68,6 +69,11 @@ enum Command {
 enum LogCommand {
     /// Print the batches and records of a segment, or the entries of an index or of a producer snapshot
     Dump(dump::DumpArgs),
+    /// Copy all that can still be read of a stopped broker's data folder to a new one
+    ///
+    /// The old folder is only read, and stays as it is. Damaged batches are left out and named; the offsets of all others
+    /// stay what they were. A broker starts on the copy as on any data folder.
+    Repair(repair::RepairArgs),
 }
 
 /// Runs the command line that the process was started with.
@@ -91,6 +97,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Produce(args) => produce::run(args),
         Command::Consume(args) => consume::run(args),
         Command::Log(LogCommand::Dump(args)) => dump::run(args),
+        Command::Log(LogCommand::Repair(args)) => repair::run(args),
         Command::Check(args) => crate::check::run(args),
         Command::Config(args) => config::run(args),
         Command::Completions(args) => completions::run(args),

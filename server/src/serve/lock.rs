@@ -32,8 +32,7 @@ pub(crate) enum LockError {
 }
 
 /// The folder is ours until this goes.
-pub(super) struct Lock {
-    #[expect(dead_code, reason = "the lock is held as long as the file is open")]
+pub(crate) struct Lock {
     file: File,
 }
 
@@ -43,15 +42,32 @@ pub(super) fn take(data_dir: &Path) -> Result<Lock, LockError> {
     let refused = |error| LockError::Refused { path: path.clone(), error };
     fs::create_dir_all(data_dir).map_err(refused)?;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;
+    let lock = lock(file, &path)?;
+    let written = lock.file.set_len(0).and_then(|()| writeln!(&lock.file, "{}", std::process::id()));
+    written.map_err(refused)?;
+    Ok(lock)
+}
+
+/// Takes the folder of a broker that is not running, and changes nothing in it. `None` if no broker has ever used it.
+pub(crate) fn hold(data_dir: &Path) -> Result<Option<Lock>, LockError> {
+    let path = data_dir.join(FILE);
+    match File::open(&path) {
+        Ok(file) => lock(file, &path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LockError::Refused { path, error }),
+    }
+}
+
+fn lock(file: File, path: &Path) -> Result<Lock, LockError> {
     // SAFETY: flock has no memory arguments.
     if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
         let error = io::Error::last_os_error();
+        let path = path.to_path_buf();
         return Err(match error.kind() {
             io::ErrorKind::WouldBlock => LockError::Taken { owner: owner(&file), path },
             _ => LockError::Refused { path, error },
         });
     }
-    file.set_len(0).and_then(|()| writeln!(&file, "{}", std::process::id())).map_err(refused)?;
     Ok(Lock { file })
 }
 

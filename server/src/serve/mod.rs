@@ -8,7 +8,7 @@ pub(crate) mod flush;
 mod group_exposition;
 mod http;
 mod listeners;
-mod lock;
+pub(crate) mod lock;
 
 use std::io;
 use std::path::Path;

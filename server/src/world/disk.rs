@@ -317,11 +317,11 @@ impl Drop for AlignedBuffer {
     }
 }
 
-fn c_path(path: &Path) -> Result<CString, DiskError> {
+pub(crate) fn c_path(path: &Path) -> Result<CString, DiskError> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| DiskError::Io("a path holds a zero byte".into()))
 }
 
-fn disk_error(error: io::Error) -> DiskError {
+pub(crate) fn disk_error(error: io::Error) -> DiskError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::Full,
         io::ErrorKind::NotFound => DiskError::NotFound,
@@ -329,7 +329,7 @@ fn disk_error(error: io::Error) -> DiskError {
     }
 }
 
-fn list(dir: &PathBuf) -> io::Result<Vec<DirEntry>> {
+pub(crate) fn list(dir: &PathBuf) -> io::Result<Vec<DirEntry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
@@ -342,7 +342,7 @@ fn list(dir: &PathBuf) -> io::Result<Vec<DirEntry>> {
     Ok(entries)
 }
 
-fn free_bytes(path: &CString) -> io::Result<u64> {
+pub(crate) fn free_bytes(path: &CString) -> io::Result<u64> {
     // SAFETY: an all-zero statvfs is valid, the path ends in a zero byte, and statvfs only fills the struct.
     let (result, stat) = unsafe {
         let mut stat: libc::statvfs = std::mem::zeroed();

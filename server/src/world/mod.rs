@@ -18,7 +18,7 @@ use futures_util::future::{Either, select};
 use shard::mesh::Message;
 use shard::world::{CoreId, World};
 
-pub(crate) use disk::DirectDisk;
+pub(crate) use disk::{DirectDisk, c_path, disk_error, free_bytes, list};
 pub(crate) use executor::{Thread, start};
 pub(crate) use inbox::{Inbox, Incoming};
 pub(crate) use net::{TcpStream, accept};

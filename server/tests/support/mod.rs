@@ -9,6 +9,7 @@ mod client;
 mod member;
 mod recorder;
 mod requests;
+pub mod segments;
 
 pub use broker::{Broker, DataDir, binary, edit, metric_lines};
 pub use client::{Client, decode};
