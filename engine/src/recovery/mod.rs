@@ -8,8 +8,41 @@
 //! syncs, and last of all replaces the checkpoint that voids the journals. So a crash, or a refusal, at any point leaves it
 //! to be done again.
 //!
-//! A bad last group is a write that a crash cut short and nobody was told of: it is cut. That holds too where the device
-//! has damaged it later; no one can tell the two apart.
+//! # The cases
+//! Each has a test of its own, `case_<letter>_…` in `engine/tests/recovery_table.rs`. `journal::reader` and `verdict` decide them
+//! purely, and have tables of their own that go into more detail.
+//!
+//! | case | found | what becomes of it |
+//! |---|---|---|
+//! | A | a clean stop | nothing to do |
+//! | B | whole groups, each following the one before | carried out |
+//! | C | behind them the remains of one more group | it is cut, and its place told |
+//! | D | a group is missing or bad, and a later one of the same start is whole | refused, P0104: acknowledged records are lost |
+//! | E | the next group is whole, but does not follow the one before | refused, P0104 |
+//! | F | a group of a newer format, or with an unknown kind of entry | refused, P0102 |
+//! | G | the journal file that the checkpoint needs is missing | refused, P0103 |
+//! | H | a checkpoint is damaged, or of another start than those beside it | refused, P0101; P0102 if it is newer |
+//! | I | an entry goes elsewhere than where the log ends | refused, P0105 |
+//! | J | a segment that the checkpoint vouches for is missing | refused, P0105 |
+//! | K | such a segment is shorter than the checkpoint says | refused, P0105 |
+//! | L | what the checkpoint or the journal vouches for is no whole batch, or out of order | refused, P0106 |
+//! | M | segments of a partition that neither checkpoint nor journal knows | adopted up to the first fault, and what is behind it goes |
+//! | N | a segment goes on behind the log's end: extents ahead, or filed and never acknowledged | cut to its exact size |
+//! | O | a whole segment behind the log's end | removed |
+//! | P | a segment wholly below the log's start | left to the log, which removes it once a producer snapshot at its end is durable |
+//! | Q | a partition's folder with neither metadata nor segments | removed: it never took a record |
+//! | R | a folder whose metadata is missing or unreadable, or two folders of one partition | refused, P0107 |
+//! | S | the folder of a deleted partition | removed |
+//! | T | a cleaned segment whose replacement of others was decided | put into their place |
+//! | U | a cleaned segment that was not decided on | left to `Log::open`, which removes it |
+//! | V | records in the journal of a partition without a folder | named: only the catalog can say whether it was deleted (P0303) |
+//! | W | journals of cores that there are no more | carried out like all others |
+//! | X | the disk fails | refused, P0108; the next attempt begins anew |
+//!
+//! C is a write that a crash cut short, and that nobody was told of: one group is in flight at a time, and the next is written
+//! only when it is whole. A last group that was acknowledged and that the device has damaged since looks the same, and is cut
+//! too: nothing behind it tells the two apart, and to refuse would stop every start after a power cut. Its place is in the
+//! log, and in what `partita check` says before the start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,9 +68,9 @@ mod scan;
 pub mod verdict;
 
 pub use error::{Code, RecoveryError};
-pub(crate) use replay::write_pieces;
 use folders::Folder;
 use journals::Journals;
+pub(crate) use replay::write_pieces;
 
 /// A partition's log, fit to be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

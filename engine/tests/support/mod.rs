@@ -100,6 +100,12 @@ impl Core {
         Core { disk: disk.clone(), store, events: Vec::new(), now_ms: 0 }
     }
 
+    /// Starts another core of the same broker, without logs.
+    pub fn start_another(disk: &MemoryDisk, core: u16) -> Core {
+        let store = run(Store::open(disk.clone(), config(), core, Vec::new())).expect("the disk is fine");
+        Core { disk: disk.clone(), store, events: Vec::new(), now_ms: 0 }
+    }
+
     pub fn create(&mut self, number: u128) {
         let name = format!("topic{number}");
         let log = run(Log::create(&self.disk, &data_dir(), &name, key(number), log_config()));
