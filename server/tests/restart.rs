@@ -9,36 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use support::{
-    ACKS_ALL, Broker, Client, DataDir, EARLIEST, LATEST, PRODUCE, batch, produce_request, sequenced, wait_until,
+    ACKS_ALL, Broker, Client, DataDir, EARLIEST, LATEST, PRODUCE, batch, commit, committed, produce_request, sequenced,
+    wait_until,
 };
 use wire::ErrorCode;
-use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
 use wire::api::*;
 
 const PARTITIONS: i32 = 4;
 
 fn start(dir: &DataDir) -> Broker {
     Broker::start_in(dir, 2, &[])
-}
-
-/// Commits an offset of partition 0 without being a member.
-fn commit(client: &mut Client, group: &str, topic: &str, committed_offset: i64) {
-    let find = FindCoordinatorRequest { coordinator_keys: vec![group.into()], ..Default::default() };
-    client.call(4, &find);
-    let partition = OffsetCommitRequestPartition { committed_offset, ..Default::default() };
-    let topic = OffsetCommitRequestTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };
-    let request = OffsetCommitRequest { group_id: group.into(), topics: vec![topic], ..Default::default() };
-    let response = client.call(7, &request);
-    assert_eq!(response.topics[0].partitions[0].error_code, 0);
-}
-
-fn committed(client: &mut Client, group: &str, topic: &str) -> i64 {
-    let topic = OffsetFetchRequestTopic { name: topic.into(), partition_indexes: vec![0] };
-    let request = OffsetFetchRequest { group_id: group.into(), topics: Some(vec![topic]), ..Default::default() };
-    let response = client.call(5, &request);
-    assert_eq!(response.error_code, 0);
-    response.topics[0].partitions[0].committed_offset
 }
 
 #[test]

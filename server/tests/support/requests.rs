@@ -6,6 +6,8 @@ use bytes::Bytes;
 use wire::api::k00_produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
 use wire::api::k01_fetch::{FetchPartition, FetchTopic, PartitionData};
 use wire::api::k02_list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
+use wire::api::k08_offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use wire::api::k09_offset_fetch::OffsetFetchRequestTopic;
 use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfig};
 use wire::api::*;
 use wire::batch::{BatchBuilder, BatchOptions, batches};
@@ -80,6 +82,26 @@ pub fn fetch_request(topic: &str, partition: i32, offset: i64, max_wait: Duratio
         }],
         ..Default::default()
     }
+}
+
+/// Commits an offset of partition 0 without being a member.
+pub fn commit(client: &mut Client, group: &str, topic: &str, committed_offset: i64) {
+    let find = FindCoordinatorRequest { coordinator_keys: vec![group.into()], ..Default::default() };
+    client.call(4, &find);
+    let partition = OffsetCommitRequestPartition { committed_offset, ..Default::default() };
+    let topic = OffsetCommitRequestTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };
+    let request = OffsetCommitRequest { group_id: group.into(), topics: vec![topic], ..Default::default() };
+    let response = client.call(7, &request);
+    assert_eq!(response.topics[0].partitions[0].error_code, 0);
+}
+
+/// What is committed of partition 0.
+pub fn committed(client: &mut Client, group: &str, topic: &str) -> i64 {
+    let topic = OffsetFetchRequestTopic { name: topic.into(), partition_indexes: vec![0] };
+    let request = OffsetFetchRequest { group_id: group.into(), topics: Some(vec![topic]), ..Default::default() };
+    let response = client.call(5, &request);
+    assert_eq!(response.error_code, 0);
+    response.topics[0].partitions[0].committed_offset
 }
 
 impl Client {
