@@ -43,13 +43,18 @@ pub struct Plan {
 
 impl Plan {
     /// Whether an entry has to be carried out. What lies below the mark is left alone: it is trusted, and may have been
-    /// cleaned since.
+    /// cleaned since. Only the mark's block may have been rewritten and torn; then the journal has what it begins with, as an
+    /// entry of its own. A batch below the mark would come before that one, and find the block's beginning missing.
     pub fn needs(&self, entry: &EntryInfo) -> bool {
         let Place { segment_base, .. } = entry.place;
+        let trusted_end = match entry.kind {
+            EntryKind::Block => block_floor(self.from.position),
+            _ => self.from.position,
+        };
         entry.kind != EntryKind::LogStart
             && !self.remove.contains(&segment_base)
             && (segment_base > self.from.segment_base
-                || segment_base == self.from.segment_base && entry.end() > block_floor(self.from.position))
+                || segment_base == self.from.segment_base && entry.end() > trusted_end)
     }
 }
 
