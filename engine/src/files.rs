@@ -24,6 +24,7 @@ pub async fn write_file<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> Result<
     };
     written.await.map_err(EngineError::disk(&temporary))?;
     disk.rename(&temporary, path).await.map_err(EngineError::disk(path))?;
+    probe::mutation!(LoseRename => return Ok(()));
     let dir = path.parent().unwrap_or(Path::new("."));
     disk.sync_dir(dir).await.map_err(EngineError::disk(dir))
 }

@@ -165,6 +165,7 @@ impl Tail {
     /// Frees at least `bytes` of memory if there is as much whose bytes the file holds (all below `filed_end`), oldest
     /// first. Returns the bytes freed.
     pub fn evict(&mut self, bytes: usize, filed_end: u64) -> usize {
+        let filed_end = probe::mutated!(filed_end, EvictUnfiled => u64::MAX);
         let before = self.memory_bytes;
         let wanted = before.saturating_sub(bytes);
         while self.memory_bytes > wanted

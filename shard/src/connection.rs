@@ -233,6 +233,10 @@ fn poll_answers(context: &mut Context<'_>, pipeline: &Pipeline) -> Poll<Ready> {
         let Some(mut oldest) = pipeline.queue.borrow_mut().pop_front() else { break };
         match oldest.answer.as_mut().poll(context) {
             Poll::Pending => {
+                probe::mutation!(AnswerOutOfOrder => {
+                    pipeline.queue.borrow_mut().push_back(oldest);
+                    break;
+                });
                 pipeline.queue.borrow_mut().push_front(oldest);
                 break;
             }

@@ -37,7 +37,7 @@ impl Context<'_> {
         let record = ProducerIdsRecord {
             broker_id: self.catalog.node_id(),
             broker_epoch: self.broker_epoch(),
-            next_producer_id: end,
+            next_producer_id: probe::mutated!(end, ProducerIdsRepeat => next),
         };
         let block = ProducerIdBlock { next, end };
         Decision { records: vec![record.into()], response: ControllerResponse::ProducerIds(Ok(block)) }

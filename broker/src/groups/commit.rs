@@ -106,9 +106,14 @@ impl Group {
             }
         }
         let response = commit.respond(error_of);
+        probe::mutation!(CommitsDropped => records.truncate((records.len() - 1).max(1)));
         if records.is_empty() {
             turn.out.respond(token, response);
         } else {
+            probe::mutation!(CommitBeforeDurable => {
+                turn.out.respond(token, response);
+                return self.append(turn, records, Then::Nothing);
+            });
             self.append(turn, records, Then::Answer(Answer::Commit { token, response }));
         }
     }
@@ -141,7 +146,7 @@ impl ClassicGroup {
             return Err(ErrorCode::UnknownMemberId);
         }
         self.validate_member(&request.member_id, instance_id)?;
-        if !self.is_generation_of(&request.member_id, generation) {
+        if !probe::mutated!(self.is_generation_of(&request.member_id, generation), StaleGeneration => true) {
             return Err(ErrorCode::IllegalGeneration);
         }
         if self.state == State::CompletingRebalance {

@@ -73,6 +73,7 @@ struct Newest<'a> {
 
 impl<'a> Newest<'a> {
     fn put(&mut self, loaded: Loaded<'a>) {
+        probe::mutation!(OldestOffsetsLoaded => if self.by_key.contains_key(loaded.key) { return });
         let index = *self.by_key.entry(loaded.key).or_insert(self.records.len());
         match self.records.get_mut(index) {
             Some(superseded) => *superseded = loaded,

@@ -79,7 +79,8 @@ impl Member {
 
     /// Starts its session anew.
     pub fn reset_heartbeat(&mut self, now_ms: i64) {
-        self.heartbeat_deadline = Some(now_ms + i64::from(self.session_timeout_ms));
+        let session_ms = i64::from(self.session_timeout_ms);
+        self.heartbeat_deadline = Some(now_ms + probe::mutated!(session_ms, ExpiresEarly => session_ms / 2));
     }
 
     /// As DescribeGroups shows it; `protocol` is the group's, once it is stable.

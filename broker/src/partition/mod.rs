@@ -211,6 +211,8 @@ impl Partitions {
 
     /// Takes back the partition's last `Append`, which the store has refused.
     pub fn append_failed(&mut self, key: TopicPartitionId, base_offset: i64) {
+        probe::reached!(AppendTakenBack);
+        probe::mutation!(UndoNothing => return);
         if let Some(replica) = self.replicas.get_mut(&key) {
             replica.undo_append(base_offset);
         }
@@ -227,7 +229,7 @@ impl Partitions {
         let (end, parked) = match acks {
             0 => return Ack::Now,
             ACKS_ALL => (replica.high_watermark(), &mut replica.all_acks),
-            _ => (replica.flushed_end(), &mut replica.leader_acks),
+            _ => (probe::mutated!(replica.flushed_end(), AckBeforeFlush => end_offset), &mut replica.leader_acks),
         };
         if end >= end_offset {
             return Ack::Now;
@@ -248,7 +250,7 @@ impl Partitions {
     pub fn flushed(&mut self, key: TopicPartitionId, end_offset: i64) {
         let Some(replica) = self.replicas.get_mut(&key) else { return };
         let readable_before = replica.high_watermark();
-        replica.set_flushed_end(end_offset);
+        replica.set_flushed_end(probe::mutated!(end_offset, HighWatermarkBehind => end_offset - 1));
         let (flushed_end, high_watermark) = (replica.flushed_end(), replica.high_watermark());
         while let Some(token) = replica.leader_acks.release(flushed_end) {
             self.effects.push_back(PartitionEffect::Acked { token, key });
@@ -292,6 +294,7 @@ impl Partitions {
     /// Takes over what a batch of the log says of its producer; batches come in the log's order, from the snapshot's
     /// offset on.
     pub fn replay_batch(&mut self, now_ms: i64, key: TopicPartitionId, batch: &BatchHeader) {
+        probe::mutation!(ForgetProducers => return);
         if !batch.has_producer_id() || batch.is_control() || batch.base_sequence < 0 {
             return;
         }
@@ -311,7 +314,8 @@ impl Partitions {
     /// that the log has from there on.
     pub fn producer_snapshot(&self, key: TopicPartitionId) -> (i64, Vec<ProducerEntry>) {
         let Some(replica) = self.replicas.get(&key) else { return (0, Vec::new()) };
-        (replica.flushed_end(), replica.producers.snapshot())
+        let offset = probe::mutated!(replica.flushed_end(), SnapshotAtLogEnd => replica.status().log_end);
+        (offset, replica.producers.snapshot())
     }
 
     /// Producer id and last offset of all batches by which producers are recognized.

@@ -175,6 +175,7 @@ impl Producer {
     }
 
     fn push(&mut self, batch: AppendedBatch) {
+        probe::mutation!(ForgetRecentBatches => self.count = 0);
         if self.count == BATCHES_RETAINED {
             self.batches.rotate_left(1);
             self.count -= 1;
@@ -214,11 +215,14 @@ impl Producer {
         let last_sequence = batch.last_sequence();
         let same = |seen: &&AppendedBatch| seen.base_sequence() == base_sequence && seen.last_sequence == last_sequence;
         if let Some(seen) = self.batches().iter().find(same) {
+            probe::reached!(DuplicateRecognized);
             return Ok(Sequencing::Duplicate(*seen));
         }
         if base_sequence == add_sequence(self.last_sequence(), 1) {
             return Ok(Sequencing::Next);
         }
+        probe::reached!(OutOfOrderRefused);
+        probe::mutation!(SequenceUnchecked => return Ok(Sequencing::Next));
         Err(SequenceError::OutOfOrder { producer_id, base_sequence, last_sequence: self.last_sequence() })
     }
 }

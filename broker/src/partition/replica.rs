@@ -59,13 +59,14 @@ impl Replica {
     }
 
     pub(super) fn status(&self) -> PartitionStatus {
+        let readable = probe::mutated!(self.high_watermark(), ReadBeforeFlush => self.log_end);
         PartitionStatus {
             leader_epoch: self.leader_epoch,
             log_start: self.log_start,
             log_end: self.log_end,
             flushed_end: self.flushed_end,
-            high_watermark: self.high_watermark(),
-            last_stable: self.high_watermark(),
+            high_watermark: readable,
+            last_stable: readable,
         }
     }
 

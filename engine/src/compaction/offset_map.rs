@@ -43,7 +43,7 @@ impl OffsetMap {
         let digest = digest(&self.hasher, key);
         // Not by an entry: that would make room for a key that may not come in.
         if let Some(latest) = self.latest.get_mut(&digest) {
-            *latest = offset.max(*latest);
+            *latest = probe::mutated!(offset.max(*latest), CompactionKeepsOldest => offset.min(*latest));
         } else if self.latest.len() < self.keys_max {
             self.latest.insert(digest, offset);
         } else {

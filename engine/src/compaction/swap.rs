@@ -34,6 +34,7 @@ impl Swap {
         let cleaned = dir.join(cleaned_file_name(self.base_offset));
         let swap = dir.join(swap_file_name(self.base_offset, self.end_offset));
         disk.rename(&cleaned, &swap).await.map_err(EngineError::disk(&cleaned))?;
+        probe::mutation!(SwapUnsynced => return Ok(()));
         disk.sync_dir(dir).await.map_err(EngineError::disk(dir))
     }
 

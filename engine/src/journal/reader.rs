@@ -36,7 +36,10 @@ pub async fn read_whole<D: Disk>(disk: &D, path: &Path) -> Result<Vec<u8>, Engin
         match file.read(position, wanted).await {
             Ok(read) if read.is_empty() => break,
             Ok(read) => bytes.extend_from_slice(&read),
-            Err(_) => read_blocks::<D>(&file, position, wanted, &mut bytes).await,
+            Err(_) => {
+                probe::reached!(JournalUnreadable);
+                read_blocks::<D>(&file, position, wanted, &mut bytes).await;
+            }
         }
     }
     Ok(bytes)
@@ -134,6 +137,7 @@ pub fn judge(identity: Identity, head: Head, found: &[Found]) -> Verdict {
     if let Some(later) = ours.iter().find(is_later) {
         return Verdict::Corrupt { expected, sequence, later: later.slot };
     }
+    probe::mutation!(ForgetLastGroup => chain.truncate(chain.len().saturating_sub(1)));
     match torn {
         Some(torn) => Verdict::Torn(chain, torn),
         None if chain.is_empty() => Verdict::Empty,

@@ -107,6 +107,7 @@ impl Ring {
         while self.oldest() != head {
             let freed = self.live.pop_front().expect("the head is one of the files in use");
             assert!(!self.live.is_empty(), "the head is one of the files in use");
+            probe::reached!(JournalFileFreed);
             self.free.push_back(freed.file);
         }
     }

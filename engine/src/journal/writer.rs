@@ -127,6 +127,7 @@ impl<D: Disk> Journal<D> {
         }
         let length = block_ceil((self.open.len() + needed) as u64);
         if !self.ring.fits(length) {
+            probe::reached!(JournalFull);
             self.longest_refused = self.longest_refused.max(length);
             self.make_room();
             return Err(NoRoom);
@@ -153,6 +154,7 @@ impl<D: Disk> Journal<D> {
 
     /// Adds an admitted entry, whose bytes are `parts` one after the other (`entry.bytes` is not looked at).
     pub fn push(&mut self, entry: &Entry<'_>, parts: [&[u8]; 2]) {
+        probe::mutation!(DropJournalEntry => if self.entries > 0 && !parts[1].is_empty() { return });
         let len = parts.iter().map(|part| part.len()).sum();
         self.entries_crc = self.open.append_with_crc(&entry.encode_header(len), self.entries_crc);
         for part in parts {
@@ -234,6 +236,7 @@ impl<D: Disk> Journal<D> {
         self.growing = false;
         let length = done.length();
         let file = done.into_result()?;
+        probe::reached!(JournalGrown);
         self.files.push(file);
         self.ring.add(length);
         if length >= self.longest_refused {
@@ -264,6 +267,7 @@ impl<D: Disk> Journal<D> {
 
     /// Where recovery begins once groups below `needed` are of no more use.
     pub fn head_for(&self, needed: u64) -> Head {
+        probe::mutation!(FreeJournalEarly => return self.ring.current());
         self.ring.head_for(needed)
     }
 
@@ -307,7 +311,8 @@ pub struct JournalJob<D: Disk> {
 impl<D: Disk> JournalJob<D> {
     /// Writes the group; it is on stable storage when this returns well.
     pub async fn perform(self) -> JournalDone {
-        let result = self.file.write(self.position, vec![self.bytes], Durability::Durable).await;
+        let durability = probe::mutated!(Durability::Durable, SkipFlush => Durability::Volatile);
+        let result = self.file.write(self.position, vec![self.bytes], durability).await;
         JournalDone { sequence: self.sequence, result }
     }
 

@@ -81,6 +81,7 @@ impl<D: Disk> Log<D> {
 
     /// Closes the active segment and begins one at `base_offset`.
     pub(super) fn roll(&mut self, base_offset: i64) {
+        probe::reached!(SegmentRolled);
         let files = SegmentFiles::new(&self.disk, &self.dir, base_offset);
         let active = self.active_mut();
         assert!(base_offset >= active.end_offset && base_offset > active.base_offset);

@@ -178,6 +178,7 @@ impl<D: Disk> Log<D> {
 
     /// The segments that may be cleaned, in order.
     fn cleanable(&self, checkpointed_base: i64, visible_end: i64, now_ms: i64) -> impl Iterator<Item = &Segment<D>> {
+        let checkpointed_base = probe::mutated!(checkpointed_base, CompactionAboveCheckpoint => i64::MAX);
         let min_lag_ms = self.config.compaction.map_or(0, |compaction| compaction.min_lag_ms);
         let is_old_enough = move |segment: &Segment<D>| {
             min_lag_ms == 0

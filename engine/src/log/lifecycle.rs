@@ -136,6 +136,7 @@ impl<D: Disk> Log<D> {
         let data_dir = self.dir.parent().unwrap_or(Path::new("."));
         let deleted = data_dir.join(deleted_folder_name(&self.topic, self.key.partition, unique));
         self.disk.rename(&self.dir, &deleted).await.map_err(EngineError::disk(&self.dir))?;
+        probe::mutation!(DeletionUnsynced => return Ok(Retired { disk: self.disk, dir: deleted }));
         self.disk.sync_dir(data_dir).await.map_err(EngineError::disk(data_dir))?;
         Ok(Retired { disk: self.disk, dir: deleted })
     }
@@ -256,6 +257,7 @@ impl<D: Disk> Log<D> {
         {
             return Ok(Segment { largest, ..Segment::closed(files, end_offset, size, &self.pool) });
         }
+        probe::reached!(IndexRebuilt);
         let segment = Segment::closed(Rc::clone(&files), end_offset, size, &self.pool);
         let indexes = match self.catch_up(&segment).await {
             Ok((mut indexes, _)) => {

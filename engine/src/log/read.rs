@@ -240,11 +240,13 @@ impl<D: Disk> Log<D> {
         if offset >= end_offset || (max_bytes == 0 && !at_least_one) {
             return Ok(Read::Ready(Vec::new()));
         }
+        let offset = probe::mutated!(offset, FetchSkipsBatch => (offset + 1).min(end_offset - 1));
         let wanted = Wanted { offset, max_bytes, end_offset, at_least_one };
         let segment = self.segment_of(offset);
         if let Some(start) = segment.tail.start_at_or_below(offset) {
             return Ok(Read::Ready(segment.read_tail(start.position, &wanted)?));
         }
+        probe::reached!(ReadFromFile);
         let next = self.segments.iter().find(|next| next.base_offset > segment.base_offset);
         let next = next.filter(|_| segment.stage == Stage::Closed).map(|next| self.view_for(next, next.base_offset));
         let may_have_gaps = self.config.compaction.is_some();

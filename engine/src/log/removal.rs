@@ -107,7 +107,7 @@ impl<D: Disk> Log<D> {
             && let Some(next) = self.segments.get(1)
             && next.base_offset <= self.log_start
             && self.segments[0].stage == Stage::Closed
-            && self.segments[0].base_offset < self.checkpointed_base
+            && self.segments[0].base_offset < probe::mutated!(self.checkpointed_base, RemoveAboveCheckpoint => i64::MAX)
             && self.snapshots.cover(self.segments[0].end_offset)
         {
             if let Some(first) = self.segments.pop_front() {
@@ -117,6 +117,7 @@ impl<D: Disk> Log<D> {
             }
         }
         let files = self.doomed.pop_front()?;
+        probe::reached!(SegmentRemoved);
         self.resident.borrow_mut().retain(|other| !Rc::ptr_eq(other, &files));
         Some(RemovalJob {
             key: self.key,

@@ -53,6 +53,7 @@ pub async fn find<D: Disk>(
             }
         } else if parsed.is_some() || is_deleted_folder(&entry.name) {
             disk.remove_dir(&dir).await.map_err(EngineError::disk(&dir)).map_err(&failed)?;
+            probe::reached!(FolderRemovedAtStart);
             report.folders_removed += 1;
         }
     }
@@ -70,6 +71,7 @@ async fn open<D: Disk>(
     let mut entries = disk.list(dir).await.map_err(EngineError::disk(dir)).map_err(&failed)?;
     let swaps = complete_swaps(disk, dir, &entries).await.map_err(&failed)?;
     if swaps > 0 {
+        probe::reached!(SwapCompletedAtStart);
         report.swaps_completed += swaps;
         entries = disk.list(dir).await.map_err(EngineError::disk(dir)).map_err(&failed)?;
     }

@@ -144,6 +144,7 @@ async fn find_chain<D: Disk>(
         Verdict::Empty => Ok(Vec::new()),
         Verdict::Whole(chain) => Ok(chain),
         Verdict::Torn(chain, torn) => {
+            probe::reached!(GroupTorn);
             report.torn.push((file_path(dir, torn.file), torn.position));
             Ok(chain)
         }

@@ -35,6 +35,7 @@ pub async fn settle<D: Disk>(
         }
         changed = true;
         report.segments_cut += usize::from(!exact);
+        probe::reached!(SegmentSettled);
         settling.cut(base, length).await.map_err(&failed)?;
         // They may be of bytes that a crash has taken, from when the segment was closed before. They are derived again.
         settling.remove(base, &[FileKind::OffsetIndex, FileKind::TimeIndex]).await.map_err(&failed)?;
@@ -116,6 +117,7 @@ impl<D: Disk> Settling<'_, D> {
             if file.len().await? != length {
                 file.truncate(length).await?;
             }
+            probe::mutation!(RecoveryUnsynced => return Ok(()));
             file.sync().await
         };
         cut.await.map_err(EngineError::disk(&path))

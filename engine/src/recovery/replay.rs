@@ -71,7 +71,11 @@ async fn write_run<F: File>(file: &F, path: &Path, position: u64, parts: &[&[u8]
         (old != Some(new)).then_some(index)
     };
     let different: Vec<usize> = image.chunks(BLOCK).enumerate().filter_map(differs).collect();
-    let (Some(first), Some(last)) = (different.first(), different.last()) else { return Ok(0) };
+    let (Some(first), Some(last)) = (different.first(), different.last()) else {
+        probe::reached!(RedoneOverFiled);
+        return Ok(0);
+    };
+    probe::reached!(Redone);
     let chunk = Chunk::padded(&image[first * BLOCK..(last + 1) * BLOCK]);
     let target = start + (first * BLOCK) as u64;
     let slices = vec![chunk.slice(0..chunk.len())];
@@ -85,6 +89,7 @@ async fn read_blocks<F: File>(file: &F, start: u64, end: u64) -> Vec<Option<Vec<
     match file.read(start, (end - start) as usize).await {
         Ok(bytes) => split(&bytes),
         Err(_) => {
+            probe::reached!(SegmentUnreadable);
             let mut blocks = Vec::new();
             for position in (start..end).step_by(BLOCK) {
                 blocks.push(file.read(position, BLOCK).await.ok().map(|bytes| bytes.to_vec()));

@@ -69,6 +69,7 @@ impl OffsetIndex {
     pub fn lookup(&self, offset: i64) -> u64 {
         let relative = offset - self.base_offset;
         let after = self.entries.partition_point(|entry| i64::from(entry.relative_offset) <= relative);
+        let after = probe::mutated!(after, IndexOffByOne => (after + 1).min(self.entries.len()));
         after.checked_sub(1).map_or(0, |index| u64::from(self.entries[index].position))
     }
 

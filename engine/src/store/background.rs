@@ -174,6 +174,7 @@ impl<D: Disk> Store<D> {
         {
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.evictable = false;
+            probe::reached!(TailEvicted);
             slot.log.evict(self.memory - wanted);
             self.measure(key);
         }
@@ -181,6 +182,7 @@ impl<D: Disk> Store<D> {
             for (key, slot) in &mut self.slots {
                 // Asked of the log: the block that a checkpoint filed in part counts again once more has come into it.
                 if !slot.queued && !slot.filing && slot.log.unfiled_bytes() >= BLOCK as u64 {
+                    probe::reached!(FilingForced);
                     slot.queued = true;
                     self.to_file.push_back(*key);
                 }
@@ -347,6 +349,7 @@ impl<D: Disk> Store<D> {
             Err(error) if error.is_full() => Ok(()),
             Err(error) => Err(Fatal(error)),
             Ok(()) if done.took => {
+                probe::reached!(SpaceReturned);
                 self.full = None;
                 self.events.push_back(StoreEvent::SpaceBack);
                 Ok(())

@@ -282,6 +282,7 @@ impl<D: Disk> Store<D> {
             return Err(AppendError::Full);
         }
         if self.memory + len > self.config.memory_bytes_max {
+            probe::reached!(MemoryFull);
             return Err(AppendError::Busy);
         }
         let filed_block = slot.log.filed_block();
@@ -365,7 +366,8 @@ impl<D: Disk> Store<D> {
     fn journal_log_start(&mut self, key: TopicPartitionId, log_start: i64) {
         let place = Place { segment_base: 0, position: 0 };
         let kind = EntryKind::LogStart;
-        let entry = Entry { kind, key, leader_epoch: -1, base_offset: log_start, place, bytes: &[] };
+        let base_offset = probe::mutated!(log_start, LogStartUnjournaled => 0);
+        let entry = Entry { kind, key, leader_epoch: -1, base_offset, place, bytes: &[] };
         self.journal.push(&entry, [&[], &[]]);
         let is_first = self.pending(key).log_start.replace(log_start).is_none();
         if let Some(slot) = self.slots.get_mut(&key) {
@@ -424,6 +426,8 @@ impl<D: Disk> Store<D> {
 }
 
 fn push_block<D: Disk>(journal: &mut Journal<D>, key: TopicPartitionId, mark: Mark, slices: &[ChunkSlice]) {
+    probe::reached!(BlockJournaled);
+    probe::mutation!(DropBlockEntry => return);
     let mut position = mark.position;
     for slice in slices {
         let place = Place { segment_base: mark.segment_base, position };

@@ -152,7 +152,7 @@ fn append_one<W: World>(
     let end_offset = match decision {
         ProduceDecision::Duplicate { base_offset, end_offset, append_time } => {
             (answer.base_offset, answer.log_append_time_ms) = (base_offset, append_time);
-            end_offset
+            probe::mutated!(end_offset, DuplicateAckedEarly => 0)
         }
         ProduceDecision::Append { base_offset, leader_epoch, log_append_time } => {
             let place = Place { key, base_offset, leader_epoch, log_append_time };

@@ -54,6 +54,7 @@ pub(super) async fn handle<W: World>(context: Rc<Context<W>>, request: FetchRequ
         let seen = read.iter().map(|data| data.high_watermark).collect();
         drop(read);
         context.answer_memory.take();
+        probe::reached!(FetchParked);
         wait_for_more(&context, &slots, seen, Duration::from_millis(left_ms)).await;
         (read, limit) = read_all(&context, &slots, max_bytes).await;
     }

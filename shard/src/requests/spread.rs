@@ -22,6 +22,7 @@ impl<P> Spread<P> {
 
     /// Adds a part whose answer belongs at `slot`.
     pub(crate) fn add(&mut self, core: CoreId, slot: usize, part: P) {
+        let core = probe::mutated!(core, ForwardToWrongCore => CoreId::FIRST);
         let (slots, parts) = self.shares.entry(core).or_default();
         slots.push(slot);
         parts.push(part);
@@ -43,6 +44,7 @@ impl<P> Spread<P> {
             for (slots, reply) in slots.into_iter().zip(join_all(pending).await) {
                 let list = open(reply).expect("a call is answered by the reply of its kind");
                 assert_eq!(list.len(), slots.len(), "every part has its answer");
+                let slots = probe::mutated!(slots, AnswersSwapped => slots.into_iter().rev().collect::<Vec<_>>());
                 for (slot, answer) in slots.into_iter().zip(list) {
                     answers[slot] = answer;
                 }

@@ -46,6 +46,7 @@ impl ConsumerGroup {
             self.timers.pop_first();
             let member = self.members.get_mut(&member_id).expect("a timer is a member's");
             member.indexed_deadline = None;
+            probe::mutation!(NobodyExpires => continue);
             if member.deadline().is_some_and(|deadline| deadline <= turn.now_ms) {
                 let reason = member.reason_to_go(turn.now_ms);
                 self.happened(turn, reason, &member_id);
@@ -121,7 +122,8 @@ impl ConsumerGroup {
                 })
             })
         };
-        if epoch != member.epoch && (epoch > member.epoch || !has_had_since(epoch)) {
+        let is_stale = epoch != member.epoch && (epoch > member.epoch || !has_had_since(epoch));
+        if probe::mutated!(is_stale, StaleMemberEpoch => false) {
             let is_classic = member.classic.is_some();
             return Err(if is_classic { ErrorCode::IllegalGeneration } else { ErrorCode::StaleMemberEpoch });
         }

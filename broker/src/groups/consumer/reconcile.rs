@@ -39,7 +39,7 @@ impl ConsumerGroup {
                 part.entry(*topic).or_default().insert(*partition, *since_epoch);
             }
         }
-        if owns_any(owned, &revoked) {
+        if probe::mutated!(owns_any(owned, &revoked), GrantBeforeRevoke => false) {
             next.state = MemberState::UnrevokedPartitions;
             next.assigned = kept;
             next.pending_revocation = revoked;

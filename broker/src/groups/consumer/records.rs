@@ -164,6 +164,7 @@ impl ConsumerGroup {
     pub(super) fn records_of(&self, changes: impl IntoIterator<Item = Change>) -> Vec<GroupRecord> {
         let (mut removed, mut set) = (Vec::new(), Vec::new());
         for change in changes {
+            probe::mutation!(MemberUnwritten => if matches!(change, Change::Current(_)) { continue });
             let record = self.record_of(change);
             if record.is_tombstone() { removed.push(record) } else { set.push(record) }
         }
