@@ -34,6 +34,12 @@ pub(crate) enum CliError {
         "records that were due while the broker stalled are missing: nothing that this build measures can be trusted"
     )]
     Blind,
+    #[error(transparent)]
+    Verify(#[from] loadgen::run::RunError),
+    #[error("topic {topic} holds no record of a run. Was it written by `loadgen run --keep-topics`?")]
+    NothingToVerify { topic: String },
+    #[error("topic {topic} is not as it was written")]
+    NotClean { topic: String },
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[error("{invalid} of {runs} runs are not valid")]

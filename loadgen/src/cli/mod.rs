@@ -11,6 +11,7 @@ mod self_test;
 mod signals;
 mod stage;
 mod suite;
+mod verify;
 mod viewer;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     List,
     /// Measure the tool itself against brokers of its own: its ceiling, whether it sees a stall, how far equal runs differ
     SelfTest,
+    /// Read a topic back that a run has left, and count what is missing, doubled or out of order
+    Verify(verify::VerifyArgs),
     /// Make pages from kept runs
     Report(report::ReportArgs),
 }
@@ -70,6 +73,7 @@ fn obey(command: Command) -> Result<(), CliError> {
         Command::FindMax(args) => find_max::run(&args),
         Command::List => list::list(),
         Command::SelfTest => self_test::self_test(),
+        Command::Verify(args) => verify::verify(&args),
         Command::Report(args) => report::run(&args).map_err(CliError::from),
     }
 }

@@ -139,6 +139,8 @@ pub struct Producer {
     waiting: BinaryHeap<Reverse<(Nanos, usize)>>,
     turn: usize,
     buffered_bytes: u64,
+    /// Whether the last turn appended as much as a turn may.
+    is_hungry: bool,
     account: Account,
 }
 
@@ -157,6 +159,7 @@ impl Producer {
             waiting: BinaryHeap::new(),
             turn: plan.number as usize % plan.partitions,
             buffered_bytes: 0,
+            is_hungry: false,
             account: Account {
                 number: plan.number,
                 topic: plan.topic,
@@ -247,6 +250,7 @@ impl Producer {
                 self.send_to(leader, context)?;
             }
             left -= appended;
+            self.is_hungry = left == 0;
             if appended == 0 || left == 0 {
                 return Ok(());
             }
@@ -639,8 +643,8 @@ impl Producer {
             Pace::Scheduled { schedule, until } if has_room => {
                 Some(schedule.due(self.appended)).filter(|due| *due < until)
             }
-            // Sockets say when there is room for more.
-            Pace::Max { until } if now < until => Some(now + 1_000_000),
+            // Else sockets say when there is room for more.
+            Pace::Max { .. } | Pace::Fill { .. } if self.is_hungry => Some(now),
             _ => None,
         };
         let reconnect = self.leaders.iter().filter(|leader| leader.link.is_none() && !leader.listed.is_empty());

@@ -1,5 +1,5 @@
 //! A proxy before one broker that lies about what it acknowledges: it drops a produce request, appends it twice, or lets the next overtake
-//! it, and acknowledges all the same. It proves that [`verify`](crate::measure::Deliveries) sees what it is there to see.
+//! it, and acknowledges all the same. It proves that [`checkers::Deliveries`] sees what it is there to see.
 //!
 //! A thread a connection, one request at a time, in order: a broker may be that slow, so clients notice nothing. Where a broker says where
 //! brokers are (Metadata, FindCoordinator), the proxy says that it is there itself.

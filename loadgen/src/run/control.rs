@@ -27,7 +27,7 @@ use crate::result::RunEvent;
 use crate::scenario::{EventAction, OnError, Protocol, Rate, Scenario};
 
 /// How long one question to the cluster may take.
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long groups may take until each partition has a member.
 const SETTLE_WITHIN: Nanos = 120_000_000_000;
 /// Between two looks at the run.
@@ -40,7 +40,7 @@ const LEAD: Nanos = 100_000_000;
 const CUT_SHORT_DRAIN: Nanos = 3_000_000_000;
 /// Trouble that is told; beyond it only counted.
 const TROUBLE_MAX: usize = 200;
-const CLIENT_ID: &str = "loadgen";
+pub(super) const CLIENT_ID: &str = "loadgen";
 
 /// What names a run.
 #[derive(Debug, Clone)]
@@ -247,6 +247,7 @@ impl<'a> Control<'a> {
     }
 
     fn prove(&mut self, groups: &[GroupFacts], accounts: Accounts, fault: &mut Option<RunError>) -> Option<Verdict> {
+        let deliveries = accounts.into_iter().map(|account| account.deliveries);
         match self.scenario.verify {
             crate::scenario::Verify::Live => {
                 let read = groups.iter().filter(|group| group.protocol == Protocol::Assigned);
@@ -254,13 +255,14 @@ impl<'a> Control<'a> {
                 let by_topic: Vec<Ledger> = (0..self.scenario.topic.count as usize)
                     .map(|topic| self.ledgers[topic * self.scenario.groups.len() + first].clone())
                     .collect();
-                (read.map(|group| group.lag_end).sum::<u64>() == 0).then(|| proof::judge(&by_topic, accounts))
+                (read.map(|group| group.lag_end).sum::<u64>() == 0).then(|| proof::judge(&by_topic, deliveries))
             }
             crate::scenario::Verify::None => None,
             crate::scenario::Verify::ReadBack => {
                 self.begin(Phase::ReadBack);
-                match proof::read_back(self.scenario, &mut self.site, &self.shared, self.stop) {
-                    Ok(ledgers) => ledgers.map(|ledgers| proof::judge(&ledgers, accounts)),
+                let (workers, silence_s) = (worker_count(self.scenario), self.scenario.limits.silence_s);
+                match proof::read_back(workers, silence_s, &mut self.site, &self.shared, self.stop) {
+                    Ok(ledgers) => ledgers.map(|ledgers| proof::judge(&ledgers, deliveries)),
                     Err(error) => {
                         *fault = Some(error);
                         None

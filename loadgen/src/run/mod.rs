@@ -10,6 +10,7 @@ mod proof;
 mod setup;
 mod tally;
 mod verdict;
+mod verify;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -23,6 +24,7 @@ use crate::scenario::Scenario;
 
 pub use error::RunError;
 pub use progress::{Phase, Progress};
+pub use verify::verify;
 
 /// What is measured.
 #[derive(Debug, Clone)]

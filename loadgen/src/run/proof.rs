@@ -8,25 +8,26 @@ use std::time::Duration;
 use checkers::{Deliveries, Verdict};
 
 use super::RunError;
-use super::control::{new_ledger, worker_count};
+use super::control::new_ledger;
 use super::setup::Site;
 use crate::engine::board::{Board, Counters, GroupBoard, get};
 use crate::engine::clock::seconds;
 use crate::engine::context::Notice;
 use crate::engine::fetcher::{FetcherPlan, Ledger};
 use crate::engine::reader::ReaderPlan;
-use crate::engine::worker::{Accounts, Command, Handle, Shared};
-use crate::scenario::{Group, Protocol, Scenario};
+use crate::engine::worker::{Command, Handle, Shared};
+use crate::measure::Place;
+use crate::scenario::{Group, Protocol};
 
 const POLL: Duration = Duration::from_millis(20);
 /// Bytes of one partition in a fetch: reading back is in a hurry.
 const PARTITION_FETCH_BYTES: u32 = 4 << 20;
 
 /// Compares what was read, by topic, with what producers were told.
-pub(super) fn judge(ledgers: &[Ledger], accounts: Accounts) -> Verdict {
+pub(super) fn judge(ledgers: &[Ledger], accounts: impl IntoIterator<Item = Deliveries<Place>>) -> Verdict {
     let mut all = Deliveries::default();
     for account in accounts {
-        all.merge(account.deliveries);
+        all.merge(account);
     }
     for ledger in ledgers.iter().flat_map(|ledger| ledger.iter()) {
         all.merge(std::mem::take(&mut *ledger.lock().unwrap_or_else(PoisonError::into_inner)));
@@ -42,14 +43,14 @@ pub(super) fn redelivered(ledger: &Ledger) -> u64 {
 
 /// Reads everything; none when it was stopped or could not be read to its end.
 pub(super) fn read_back(
-    scenario: &Scenario,
+    workers: usize,
+    silence_s: f64,
     site: &mut Site,
     shared: &Shared,
     stop: &AtomicBool,
 ) -> Result<Option<Vec<Ledger>>, RunError> {
     let ends = site.ends()?;
     let starts = site.starts()?;
-    let workers = worker_count(scenario);
     let positions = |starts: &Vec<i64>| starts.iter().map(|start| AtomicI64::new(*start)).collect();
     let group = |starts: &Vec<i64>| GroupBoard { positions: positions(starts), ..GroupBoard::new(0, 1) };
     let board = Arc::new(Board {
@@ -90,7 +91,7 @@ pub(super) fn read_back(
             break Ok(true);
         } else if stop.load(Ordering::Relaxed) {
             break Ok(false);
-        } else if silence > seconds(scenario.limits.silence_s) {
+        } else if silence > seconds(silence_s) {
             break Err(RunError::Silent { seconds: silence as f64 / 1e9, owed: behind });
         }
         std::thread::sleep(POLL);

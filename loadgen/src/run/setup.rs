@@ -52,6 +52,11 @@ impl Site {
         Ok(Site { client, topics, groups })
     }
 
+    /// One topic that is there already.
+    pub(super) fn existing(client: Client, topic: &str) -> Site {
+        Site { client, topics: vec![topic.to_owned()], groups: Vec::new() }
+    }
+
     /// Waits until each partition has a leader and each group a coordinator.
     pub(super) fn wait_until_ready(&mut self, scenario: &Scenario) -> Result<Topology, RunError> {
         let deadline = Instant::now() + READY_WITHIN;

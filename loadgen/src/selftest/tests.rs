@@ -7,7 +7,8 @@ use wire::ErrorCode;
 use wire::compression::Compression;
 
 use super::*;
-use crate::result::{RunResult, Verdict};
+use crate::proxy;
+use crate::result::{Load, RunResult, Verdict};
 use crate::run::Phase;
 use crate::scenario::{KeyDistribution, Keys, OnError, Partitioner};
 
@@ -166,13 +167,7 @@ fn what_is_refused_for_the_moment_is_sent_again_and_nothing_is_lost_or_doubled()
         let lasts = Duration::from_millis(500);
         let broker = Broker::start(Behaviour { keeps: true, fault }).expect("a broker");
         let healer = broker.heal_after(lasts);
-        let system = SystemInfo {
-            name: "null".into(),
-            version: String::new(),
-            revision: String::new(),
-            durability: Durability::Unknown,
-        };
-        let target = Target { bootstrap: broker.bootstrap(), system };
+        let target = target_at(broker.bootstrap());
         let outcome = run::run(&scenario, &target, &Options::default(), &mut (), &AtomicBool::new(false));
         healer.join().expect("healed");
         assert!(outcome.result.load.retried > 0, "the fault took effect: {:?}", outcome.result.load);
@@ -197,21 +192,51 @@ fn a_broker_that_is_not_there_is_a_result_too() {
     let broker = Broker::start(Behaviour { keeps: true, fault: Fault::None }).expect("a broker");
     let bootstrap = broker.bootstrap();
     drop(broker);
+    let outcome =
+        run::run(&small(1000.0), &target_at(bootstrap.clone()), &Options::default(), &mut (), &AtomicBool::new(false));
+    assert_eq!(outcome.result.validity.verdict, Verdict::Invalid);
+    assert!(outcome.result.validity.reasons[0].contains(&bootstrap), "{:?}", outcome.result.validity);
+}
+
+fn target_at(bootstrap: String) -> Target {
     let system = SystemInfo {
         name: "null".into(),
         version: String::new(),
         revision: String::new(),
         durability: Durability::Unknown,
     };
-    let outcome = run::run(
-        &small(1000.0),
-        &Target { bootstrap: bootstrap.clone(), system },
-        &Options::default(),
-        &mut (),
-        &AtomicBool::new(false),
-    );
-    assert_eq!(outcome.result.validity.verdict, Verdict::Invalid);
-    assert!(outcome.result.validity.reasons[0].contains(&bootstrap), "{:?}", outcome.result.validity);
+    Target { bootstrap, system }
+}
+
+/// What a run and a look at its topic must count.
+type InRun = fn(&Load) -> u64;
+type InTopic = fn(&checkers::Verdict) -> u64;
+
+#[test]
+fn a_proxy_that_loses_doubles_or_turns_round_what_it_acknowledges_is_caught() {
+    let found: [(proxy::Fault, InRun, InTopic); 3] = [
+        (proxy::Fault::Drop, |load| load.lost + load.unseen, |verdict| verdict.gaps),
+        (proxy::Fault::Duplicate, |load| load.doubled, |verdict| verdict.doubled),
+        (proxy::Fault::Reorder, |load| load.reordered, |verdict| verdict.reordered),
+    ];
+    for (fault, in_run, in_topic) in found {
+        let broker = Broker::start(Behaviour { keeps: true, fault: Fault::None }).expect("a broker");
+        let address = broker.bootstrap().parse().expect("an address");
+        let plan = proxy::Plan { fault, request: 20 };
+        let proxy = proxy::LossyProxy::start(address, Some(plan)).expect("a proxy");
+        let mut scenario = small(1000.0);
+        scenario.topic.partitions = 1;
+        let options = Options { keeps_topics: true, ..Options::default() };
+        let stop = AtomicBool::new(false);
+        let result = run::run(&scenario, &target_at(proxy.address().to_string()), &options, &mut (), &stop).result;
+        assert_eq!(proxy.faults(), 1, "the fault took effect: {fault:?}");
+        assert!(in_run(&result.load) > 0, "{fault:?}: {:?}", result.load);
+        assert_eq!(result.validity.verdict, Verdict::Invalid, "{fault:?}: {:?}", result.validity);
+        let topic = format!("loadgen-{}-0", result.run.to_lowercase());
+        let (_, verdict) =
+            run::verify(&broker.bootstrap(), &topic, None, 30.0, &stop).expect("read").expect("records of the run");
+        assert!(in_topic(&verdict) > 0, "{fault:?}: {verdict:?}");
+    }
 }
 
 /// Stops the run as soon as its window has begun.
@@ -230,13 +255,7 @@ fn a_run_that_is_stopped_keeps_what_it_has_and_says_so() {
     let mut scenario = small(1000.0);
     scenario.timing.window_s = 600.0;
     let broker = Broker::start(Behaviour { keeps: true, fault: Fault::None }).expect("a broker");
-    let system = SystemInfo {
-        name: "null".into(),
-        version: String::new(),
-        revision: String::new(),
-        durability: Durability::Unknown,
-    };
-    let target = Target { bootstrap: broker.bootstrap(), system };
+    let target = target_at(broker.bootstrap());
     let stop = Arc::new(AtomicBool::new(false));
     let outcome = run::run(&scenario, &target, &Options::default(), &mut Stopper(stop.clone()), &stop);
     let result = outcome.result;
