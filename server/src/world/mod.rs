@@ -27,6 +27,12 @@ pub(crate) use ring::Ring;
 /// How long glommio may sleep by mistake: 0.9 can park while tasks are runnable (fixed in its fork, PR 53, unreleased). A
 /// timer ends that, so one is kept armed as long as a core is busy.
 const HEARTBEAT: Duration = Duration::from_millis(20);
+/// That mistake can also be made when the heartbeat's own timer has woken a core, or when an idle core is woken from outside: it
+/// takes no more than a thread that the kernel has set aside for as long as the preemption timer. So some more timers are always
+/// armed, at moments of their own: for a core to sleep on, the mistake must be made at each of them in a row.
+const WATCHES: u32 = 4;
+/// How often each of them fires.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
 /// Exit status of a process that gave up because of its disk (EX_IOERR).
 const EXIT_DISK: i32 = 74;
@@ -58,7 +64,11 @@ impl Linux {
             exit(&format!("io_uring refuses operations: {error}"));
         });
         queues.spawn(beat(ring.clone()));
-        Ok(Linux { shared: Rc::new(Shared { ring, disk, queues, inboxes, id, begun: Instant::now() }) })
+        let begun = Instant::now();
+        for index in 0..WATCHES {
+            queues.spawn(watch(begun, WATCH_PERIOD * index / WATCHES));
+        }
+        Ok(Linux { shared: Rc::new(Shared { ring, disk, queues, inboxes, id, begun }) })
     }
 
     pub(crate) fn ring(&self) -> &Rc<Ring> {
@@ -142,6 +152,16 @@ async fn beat(ring: Rc<Ring>) {
         if ring.turns() == seen && !ring.is_working() {
             ring.turn_after(seen).await;
         }
+    }
+}
+
+/// Keeps a timer armed that fires at `phase` of each [`WATCH_PERIOD`] since `begun`, also after it was late: timers that had come
+/// to fire together would be one.
+async fn watch(begun: Instant, phase: Duration) {
+    loop {
+        let into_period = (begun.elapsed() + WATCH_PERIOD - phase).as_nanos() % WATCH_PERIOD.as_nanos();
+        let into_period = Duration::from_nanos(u64::try_from(into_period).expect("less than a period"));
+        executor::sleep(WATCH_PERIOD - into_period).await;
     }
 }
 
