@@ -191,6 +191,7 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let now = self.shared.clock.now();
+            self.end_interval_if_due(now);
             while let Ok(command) = self.inbox.try_recv() {
                 self.obey(command, now);
             }
@@ -335,6 +336,8 @@ impl Worker {
 
     fn hand_over(&mut self, token: Token) {
         let now = self.shared.clock.now();
+        // Before anything of the window is recorded, what came before it is closed.
+        self.end_interval_if_due(now);
         match self.tokens.owner(token) {
             Some(Owner::Producer(place, leader)) => {
                 self.with_producer(place, now, |producer, context| producer.ready(leader, context));

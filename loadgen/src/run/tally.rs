@@ -68,7 +68,8 @@ impl Tally {
     /// Takes one worker's interval.
     pub(super) fn add(&mut self, from: Nanos, to: Nanos, recorded: Recorded, lag: &[u64]) -> io::Result<()> {
         let base = self.window.map_or(0, |window| window.from) as i64;
-        let key = ((from / 2 + to / 2) as i64 - base).div_euclid(SECOND as i64);
+        // By its beginning: intervals are cut at or right behind whole seconds, however late they end.
+        let key = (from as i64 - base).div_euclid(SECOND as i64);
         let bucket = self.buckets.entry(key).or_default();
         let share = recorded.cpu_ns as f64 / (to - from).max(1) as f64;
         bucket.share = bucket.share.max(share);
@@ -97,11 +98,10 @@ impl Tally {
     }
 
     fn phase(&self, bucket: &Bucket) -> Phase {
-        let middle = bucket.from / 2 + bucket.to / 2;
         match self.window {
             None => Phase::Backlog,
-            Some(window) if middle < window.from => Phase::WarmUp,
-            Some(window) if middle < window.to => Phase::Window,
+            Some(window) if bucket.from < window.from => Phase::WarmUp,
+            Some(window) if bucket.from < window.to => Phase::Window,
             Some(_) => Phase::Drain,
         }
     }

@@ -25,6 +25,8 @@ pub use broker::{Behaviour, Broker, Fault};
 
 /// When the stall begins, after the first record.
 const STALL_AFTER: Duration = Duration::from_millis(1500);
+/// Window of the stalled run, in seconds: the stall lies in it even where the first record is late.
+const STALL_WINDOW_S: f64 = 6.0;
 /// How long it lasts.
 const STALL: Duration = Duration::from_secs(1);
 /// Records a second of the stalled run.
@@ -142,7 +144,7 @@ pub fn ceiling(rate: Rate, batch_bytes: u32, window_s: f64) -> Result<Ceiling, S
 /// See [`SelfTestError`].
 pub fn stall() -> Result<Stall, SelfTestError> {
     let producers = Producers { rate: Rate::PerSecond(STALL_RATE), record_bytes: 100, ..Producers::default() };
-    let mut scenario = scenario("stall", producers, 3.0);
+    let mut scenario = scenario("stall", producers, STALL_WINDOW_S);
     scenario.timing.warm_up_s = 0.5;
     let fault = Fault::Stall { after: STALL_AFTER, length: STALL };
     let outcome = run(&scenario, Behaviour { keeps: true, fault }, &mut ())?;
