@@ -7,6 +7,7 @@
 mod broker;
 mod client;
 mod member;
+pub mod power_disk;
 mod recorder;
 mod requests;
 pub mod segments;
