@@ -4,7 +4,7 @@
 //! mere places in the file. A Jepsen process has one operation under way and none after one whose end is unknown: a process of
 //! ours is one of theirs in each partition, and another one after such a send.
 //!
-//! Left out are partitions whose records were deleted, which Jepsen takes for losses, and groups, whose members' grants it does
+//! Left out are partitions whose records were deleted or compacted, which Jepsen takes for losses, and groups, whose members' grants it does
 //! not judge. It takes all producers for idempotent: duplicates of others are to be expected in its verdict.
 
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ use crate::history::{Event, History, Key, PartitionHistory, ProcessId, Sent, Val
 pub fn export<K: Key>(history: &History<K>, out: &mut impl Write) -> fmt::Result {
     let mut writer = Writer { out, index: 0, processes: 0 };
     for (key, (partition, events)) in history.partitions.iter().enumerate() {
-        if events.deletes() {
-            writeln!(writer.out, ";; {partition:?} is left out: its records were deleted")?;
+        if events.deletes() || events.keys.is_some() {
+            writeln!(writer.out, ";; {partition:?} is left out: records of it went")?;
             continue;
         }
         writeln!(writer.out, ";; key {key} is {partition:?}")?;

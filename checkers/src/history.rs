@@ -111,6 +111,8 @@ pub struct PartitionHistory {
     pub events: Vec<Event>,
     /// Whether old records may vanish by themselves (`retention.ms`, `retention.bytes`).
     pub has_retention: bool,
+    /// Of a compacted partition the key of every value that was sent: of each key only the newest has to stay.
+    pub keys: Option<BTreeMap<Value, u64>>,
     /// The final phase's read. Without one, lost and unseen writes cannot be seen.
     pub last: Option<FinalRead>,
 }

@@ -16,7 +16,7 @@ use shard::world::CoreId;
 use shard::{Call, Reply};
 
 use crate::dice::Dice;
-use crate::disk::SimDisk;
+use crate::disk::{DiskLatency, SimDisk};
 use crate::executor::Executor;
 use crate::net::{ClientStream, Net};
 use crate::trace::Trace;
@@ -40,6 +40,8 @@ pub struct Machine {
     pub executor: Executor,
     /// Where it keeps its data.
     pub disk: SimDisk,
+    /// How long that takes.
+    pub latency: DiskLatency,
     /// How clients reach it.
     pub net: Net,
     /// Its randomness.

@@ -12,6 +12,7 @@ pub mod records;
 pub mod settle;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Topic {
     pub partitions: i32,
     /// Whether it lives now.
     pub state: TopicState,
+    /// Settings that were changed and confirmed.
+    pub configs: BTreeMap<&'static str, &'static str>,
 }
 
 /// What all clients of a run share.

@@ -1,6 +1,6 @@
 //! The broker's disk: [`engine::memory_disk`], which crashes, tears, fills up and fails, behind seeded latencies.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::rc::Rc;
@@ -32,12 +32,43 @@ pub struct DiskLatency {
     trace: Trace,
     profile: DiskProfile,
     compactions: Rc<Cell<u64>>,
+    stalled: Rc<RefCell<Option<Stalled>>>,
+}
+
+/// Operations that take longer for a while.
+struct Stalled {
+    /// Part of the path of what is slow.
+    path_part: &'static str,
+    /// How much longer they take.
+    by: Duration,
+    /// How often that was so.
+    hits: u64,
 }
 
 impl DiskLatency {
     /// Latencies of that profile.
     pub fn new(clock: Clock, dice: Dice, trace: Trace, profile: DiskProfile) -> DiskLatency {
-        DiskLatency { clock, dice, trace, profile, compactions: Rc::default() }
+        DiskLatency { clock, dice, trace, profile, compactions: Rc::default(), stalled: Rc::default() }
+    }
+
+    /// From now on every operation on what has this in its path takes `by` longer.
+    pub fn stall(&self, path_part: &'static str, by: Duration) {
+        *self.stalled.borrow_mut() = Some(Stalled { path_part, by, hits: 0 });
+    }
+
+    /// Ends a stall; returns how many operations it has held up.
+    pub fn go_on(&self) -> u64 {
+        self.stalled.take().map_or(0, |stalled| stalled.hits)
+    }
+
+    fn stall_of(&self, path: &Path) -> Duration {
+        match self.stalled.borrow_mut().as_mut() {
+            Some(stalled) if path.to_string_lossy().contains(stalled.path_part) => {
+                stalled.hits += 1;
+                stalled.by
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     /// How often a compacted segment was about to be put in the place of others.
@@ -56,6 +87,6 @@ impl Latency for DiskLatency {
             Operation::Open | Operation::List | Operation::Read => &self.profile.read,
             _ => &self.profile.write,
         };
-        self.clock.sleep(self.dice.delay(range)).await;
+        self.clock.sleep(self.dice.delay(range) + self.stall_of(path)).await;
     }
 }

@@ -130,9 +130,17 @@ impl Executor {
         self.0.frozen.borrow_mut().remove(&owner);
     }
 
-    /// Stops polling the owner's tasks. One of them may call it; it is to be followed by [`Executor::kill`].
+    /// Stops polling the owner's tasks, until [`Executor::thaw`] or [`Executor::kill`]. One of them may call it.
     pub fn freeze(&self, owner: Owner) {
         self.0.frozen.borrow_mut().insert(owner);
+    }
+
+    /// Polls the owner's tasks again: each once, since it may have missed what it waits for.
+    pub fn thaw(&self, owner: Owner) {
+        if self.0.frozen.borrow_mut().remove(&owner) {
+            let tasks = self.0.tasks.borrow();
+            tasks.values().filter(|task| task.owner == owner).for_each(|task| task.waker.wake_by_ref());
+        }
     }
 
     /// Runs everything until the future has ended.

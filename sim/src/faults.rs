@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use engine::disk::DiskError;
 use engine::memory_disk::{Fault as DiskFault, Operation};
+use shard::world::CoreId;
 
 use crate::broker::{Broker, End};
 use crate::client::Shared;
@@ -67,6 +68,24 @@ pub enum Fault {
     },
     /// An operation on the disk fails once.
     Break(Broken),
+    /// The disk is slow in one part, for a while; perhaps the broker ends while something there is under way.
+    Stall {
+        /// Part of the path of what is slow.
+        path_part: &'static str,
+        /// How much longer everything there takes.
+        by: Duration,
+        /// For how long.
+        lasts: Duration,
+        /// In which way the broker ends, after that.
+        end: Option<End>,
+    },
+    /// One core stands still for a while.
+    StallCore {
+        /// Which, of those that there are.
+        core: u16,
+        /// For how long.
+        lasts: Duration,
+    },
 }
 
 /// What has taken effect.
@@ -82,9 +101,14 @@ pub enum Effect {
     Cut,
     Full,
     Broken(Operation),
+    Stalled,
+    CoreStalled,
 }
 
 impl Effect {
+    /// Those that only a storm has.
+    pub const STORM: &[Effect] = &[Effect::Stalled, Effect::CoreStalled];
+
     /// All kinds: in a run of many seeds none may be missing.
     pub const ALL: &[Effect] = &[
         Effect::PowerLoss,
@@ -238,6 +262,8 @@ impl Operator {
                 disk.set_capacity(disk.used() + room);
                 self.full_until = Some((self.clock.now_ns() + lasts.as_nanos() as u64, disk.full_hits()));
             }
+            Fault::Stall { path_part, by, lasts, end } => Box::pin(self.stall((path_part, by), lasts, end)).await,
+            Fault::StallCore { core, lasts } => Box::pin(self.stall_core(core, lasts)).await,
             Fault::Break(Broken { operation, path_part, after }) => {
                 self.disarm();
                 let disk = &self.broker.machine().disk;
@@ -246,6 +272,27 @@ impl Operator {
                 disk.inject(DiskFault { operation, path_part: path_part.into(), error, after, times: 1 });
             }
         }
+    }
+
+    async fn stall(&mut self, (path_part, by): (&'static str, Duration), lasts: Duration, end: Option<End>) {
+        let latency = self.broker.machine().latency.clone();
+        latency.stall(path_part, by);
+        self.wait_until(self.clock.now_ns() + lasts.as_nanos() as u64).await;
+        let held_up = latency.go_on();
+        self.count(Effect::Stalled, held_up);
+        if let Some(how) = end {
+            self.end(how);
+            self.start_with(self.cores).await;
+        }
+    }
+
+    async fn stall_core(&mut self, core: u16, lasts: Duration) {
+        let Some(process) = self.broker.process() else { return };
+        let core = CoreId(core % process.count());
+        process.stall(core, true);
+        self.wait_until(self.clock.now_ns() + lasts.as_nanos() as u64).await;
+        process.stall(core, false);
+        self.count(Effect::CoreStalled, (!process.has_ended()).into());
     }
 
     fn end(&mut self, how: End) {

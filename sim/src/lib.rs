@@ -9,6 +9,7 @@ pub mod broker;
 pub mod client;
 pub mod clock;
 pub mod coverage;
+pub mod cuts;
 pub mod dice;
 pub mod disk;
 pub mod executor;
@@ -19,4 +20,4 @@ pub mod scenario;
 pub mod trace;
 pub mod world;
 
-pub use run::{Outcome, run};
+pub use run::{Outcome, run, run_cut};

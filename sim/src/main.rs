@@ -1,5 +1,6 @@
 //! `sim`: runs seeds, and says how to run a failing one again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -7,11 +8,18 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use probe::{Mark, Mutation};
 use sim::coverage::{Coverage, Reached};
+use sim::cuts::{Cuts, Part};
 use sim::faults::{Effect, Effects};
 
-/// So many seeds have to reach everything that groups can go through.
+mod mutations;
+mod shrink;
+
+/// So many seeds have to reach everything that groups can go through …
 const SEEDS_FOR_COVERAGE: u64 = 200;
+/// … and so many every rare path.
+const SEEDS_FOR_MARKS: u64 = 2_000;
 
 /// Runs whole brokers in a simulated world.
 #[derive(Debug, Parser)]
@@ -32,6 +40,24 @@ struct Arguments {
     /// Writes what clients saw into a file, as EDN for Jepsen's checker of Kafka histories.
     #[arg(long, value_name = "FILE", requires = "seed")]
     edn: Option<PathBuf>,
+    /// Plants each bug that can be planted and runs seeds until one shows it.
+    #[arg(long, conflicts_with_all = ["seed", "random"])]
+    mutations: bool,
+    /// Plants one bug, by name, and runs seeds until one shows it.
+    #[arg(long, value_name = "BUG", value_parser = mutations::parse, conflicts_with_all = ["mutations", "random"])]
+    mutation: Option<Mutation>,
+    /// Adds what fixed seeds are not drawn with: stalls, unreadable sectors, compacted topics, new settings.
+    #[arg(long)]
+    storm: bool,
+    /// Takes out of a failing seed whatever it fails without.
+    #[arg(long, requires = "seed")]
+    shrink: bool,
+    /// Leaves parts of the seed's scenario out, as --shrink names them.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', requires = "seed")]
+    without: Vec<Part>,
+    /// Of each producer only so many batches.
+    #[arg(long, value_name = "COUNT", requires = "seed")]
+    batches: Option<u32>,
     /// Goes on after a failing seed.
     #[arg(long)]
     keep_going: bool,
@@ -50,6 +76,16 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.trace {
         tracing_subscriber::fmt().without_time().with_target(false).init();
+    }
+    if arguments.mutations {
+        return mutations::run_all(arguments.seeds.unwrap_or(mutations::SEEDS));
+    }
+    if let (Some(mutation), None) = (arguments.mutation, arguments.seed) {
+        return mutations::run_one(mutation, arguments.seeds.unwrap_or(mutations::SEEDS));
+    }
+    probe::plant(arguments.mutation);
+    if let (Some(seed), true) = (arguments.seed, arguments.shrink) {
+        return shrink::shrink(seed, cuts_of(&arguments));
     }
     let seeds: Box<dyn Iterator<Item = u64>> = match (arguments.seed, arguments.seeds, arguments.random) {
         (Some(seed), ..) => Box::new(std::iter::once(seed)),
@@ -72,13 +108,20 @@ struct Totals {
     read: usize,
     effects: Effects,
     coverage: Coverage,
+    marks: BTreeMap<Mark, u64>,
+}
+
+fn cuts_of(arguments: &Arguments) -> Cuts {
+    let Arguments { without, batches, storm, .. } = arguments;
+    Cuts { without: without.iter().copied().collect(), batches_max: *batches, storm: *storm }
 }
 
 fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode {
     let mut totals = Totals::default();
+    let cuts = cuts_of(arguments);
     for seed in seeds {
         totals.seeds += 1;
-        let failures = match catch_unwind(AssertUnwindSafe(|| sim::run(seed, arguments.trace))) {
+        let failures = match catch_unwind(AssertUnwindSafe(|| sim::run_cut(seed, &cuts, arguments.trace))) {
             Ok(outcome) => {
                 totals.acked += outcome.acked;
                 totals.read += outcome.read;
@@ -87,6 +130,9 @@ fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode 
                 }
                 for (reached, times) in &outcome.coverage {
                     *totals.coverage.entry(*reached).or_insert(0) += times;
+                }
+                for (mark, times) in &outcome.marks {
+                    *totals.marks.entry(*mark).or_insert(0) += times;
                 }
                 if arguments.seed.is_some() {
                     println!("seed {seed}: {} events, hash {:016x}", outcome.events, outcome.hash);
@@ -101,13 +147,13 @@ fn run_all(seeds: impl Iterator<Item = u64>, arguments: &Arguments) -> ExitCode 
         };
         if !failures.is_empty() {
             totals.failed.push(seed);
-            report(seed, &failures);
+            report(seed, &cuts, &failures);
             if !arguments.keep_going {
                 break;
             }
         }
     }
-    summarize(&totals)
+    summarize(&totals, arguments.storm)
 }
 
 fn write_edn(outcome: &sim::Outcome, path: &Path) -> Result<(), String> {
@@ -116,19 +162,22 @@ fn write_edn(outcome: &sim::Outcome, path: &Path) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn report(seed: u64, failures: &[String]) {
+fn report(seed: u64, cuts: &Cuts, failures: &[String]) {
     println!("seed {seed} FAILED");
     for failure in failures.iter().take(10) {
         println!("  {failure}");
     }
-    println!("  again: cargo run --release -p sim -- --seed {seed} --trace");
+    println!("  again: cargo run --release -p sim -- --seed {seed}{cuts} --trace (or --shrink)");
 }
 
-fn summarize(totals: &Totals) -> ExitCode {
-    let Totals { seeds, failed, acked, read, effects, coverage } = totals;
+fn summarize(totals: &Totals, storm: bool) -> ExitCode {
+    let Totals { seeds, failed, acked, read, effects, coverage, marks } = totals;
     println!("{seeds} seeds, {} failed: {acked} values acknowledged, {read} read at the end", failed.len());
-    let text: Vec<String> =
-        Effect::ALL.iter().map(|effect| format!("{effect:?} {}", effects.get(effect).unwrap_or(&0))).collect();
+    let text: Vec<String> = Effect::ALL
+        .iter()
+        .chain(Effect::STORM)
+        .map(|effect| format!("{effect:?} {}", effects.get(effect).unwrap_or(&0)))
+        .collect();
     println!("faults that took effect: {}", text.join(", "));
     let text: Vec<String> =
         Reached::ALL.iter().map(|reached| format!("{reached:?} {}", coverage.get(reached).unwrap_or(&0))).collect();
@@ -137,6 +186,16 @@ fn summarize(totals: &Totals) -> ExitCode {
     if *seeds >= SEEDS_FOR_COVERAGE && !missing.is_empty() {
         println!("no group went through {missing:?}: {seeds} seeds without that prove nothing about it");
         return ExitCode::FAILURE;
+    }
+    if probe::ON {
+        let text: Vec<String> =
+            Mark::ALL.iter().map(|mark| format!("{mark:?} {}", marks.get(mark).unwrap_or(&0))).collect();
+        println!("rare paths: {}", text.join(", "));
+        let missing: Vec<_> = Mark::ALL.iter().filter(|mark| !marks.contains_key(mark)).collect();
+        if storm && *seeds >= SEEDS_FOR_MARKS && !missing.is_empty() {
+            println!("nothing came to {missing:?}: {seeds} seeds without that prove nothing about it");
+            return ExitCode::FAILURE;
+        }
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

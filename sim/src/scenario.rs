@@ -53,6 +53,8 @@ pub struct Scenario {
     pub faults: Vec<(Duration, Fault)>,
     dice: Dice,
     group_dice: Dice,
+    /// Decides what a storm brings beyond that.
+    storm: Option<Dice>,
     /// Large records and small segments.
     bulky: bool,
 }
@@ -72,29 +74,31 @@ pub struct Loads {
 }
 
 impl Scenario {
-    /// That of a seed.
-    pub fn new(seed: u64) -> Scenario {
+    /// That of a seed. A `storm` brings further faults and loads, and leaves all the others as they are.
+    pub fn new(seed: u64, storm: bool) -> Scenario {
+        let storm = storm.then(|| Dice::new(seed.rotate_left(32)));
         let dice = Dice::new(seed);
         let bulky = dice.chance(10);
         let slow_disk = if dice.chance(20) { 20 } else { 1 };
         Scenario {
             cores: cores(&dice),
-            config: Arc::new(config(&dice)),
+            config: Arc::new(config(&dice, storm.as_ref())),
             store: store(&dice, bulky),
             disk: DiskProfile {
                 write: 20 * MICROSECOND..=2 * slow_disk * MILLISECOND,
                 read: 10 * MICROSECOND..=slow_disk * MILLISECOND,
             },
-            unreadable_percent: 0,
+            unreadable_percent: storm.as_ref().map_or(0, |storm| *storm.pick(&[0, 20, 60])),
             net: NetProfile {
                 delay: 10 * MICROSECOND..=*dice.pick(&[1, 5, 30]) * MILLISECOND,
                 partial_percent: *dice.pick(&[0, 10, 50]),
             },
             mesh_delay: MICROSECOND..=*dice.pick(&[20, 500, 5_000]) * MICROSECOND,
-            topics: topics(&dice, bulky),
-            faults: faults(&dice),
+            topics: topics(&dice, bulky, storm.as_ref()),
+            faults: faults(&dice, storm.as_ref()),
             dice: dice.fork(),
             group_dice: dice.fork(),
+            storm,
             bulky,
         }
     }
@@ -189,15 +193,30 @@ impl Scenario {
                 _ => {}
             }
         }
+        if let Some(storm) = &self.storm {
+            steps.extend((0..storm.below(3)).map(|_| configure(storm, storm.pick(all).1.clone())));
+        }
         steps
     }
+}
+
+fn configure(dice: &Dice, topic: String) -> AdminStep {
+    let (setting, value) = *dice.pick(&[
+        ("segment.ms", "30"),
+        ("segment.ms", "2000"),
+        ("index.interval.bytes", "0"),
+        ("index.interval.bytes", "9000"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("message.timestamp.type", "CreateTime"),
+    ]);
+    AdminStep::Configure(topic, setting, value)
 }
 
 fn cores(dice: &Dice) -> u16 {
     dice.within(1..=CORES_MAX) as u16
 }
 
-fn config(dice: &Dice) -> BrokerConfig {
+fn config(dice: &Dice, storm: Option<&Dice>) -> BrokerConfig {
     let mut settings = vec![
         ("data.dir", "/data".to_owned()),
         ("auto.create.topics.enable", "false".to_owned()),
@@ -214,7 +233,7 @@ fn config(dice: &Dice) -> BrokerConfig {
         ("log.scrub.interval.ms", "250".to_owned()),
         ("batch.validation", dice.pick(&["header", "full"]).to_string()),
     ];
-    if dice.chance(40) {
+    if dice.chance(40) | storm.is_some() {
         // Compacted topics, of which the offsets topic is one, get short segments and are cleaned all the time.
         settings.extend([
             ("log.cleaner.max.compaction.lag.ms", dice.pick(&[50, 300]).to_string()),
@@ -242,7 +261,7 @@ fn store(dice: &Dice, bulky: bool) -> StoreProfile {
     }
 }
 
-fn topics(dice: &Dice, bulky: bool) -> Vec<TopicPlan> {
+fn topics(dice: &Dice, bulky: bool, storm: Option<&Dice>) -> Vec<TopicPlan> {
     let count = dice.within(1..=3);
     let topic = |index| {
         let mut configs: Vec<(&str, String)> = Vec::new();
@@ -261,18 +280,43 @@ fn topics(dice: &Dice, bulky: bool) -> Vec<TopicPlan> {
         if dice.chance(20) {
             configs.push(("index.interval.bytes", dice.pick(&[0, 200]).to_string()));
         }
+        if storm.is_some_and(|storm| storm.chance(30)) {
+            // A tombstone that has gone would be missed.
+            configs = vec![
+                ("cleanup.policy", "compact".into()),
+                ("segment.ms", "50".into()),
+                ("delete.retention.ms", 86_400_000.to_string()),
+            ];
+        }
         let configs = configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         TopicPlan { name: format!("topic-{index}"), partitions: dice.within(1..=4) as i32, configs }
     };
     (0..count).map(topic).collect()
 }
 
-fn faults(dice: &Dice) -> Vec<(Duration, Fault)> {
+fn faults(dice: &Dice, storm: Option<&Dice>) -> Vec<(Duration, Fault)> {
     let mut faults: Vec<(Duration, Fault)> = (0..dice.below(6))
         .map(|_| (Duration::from_micros(dice.below(FAULTS_WITHIN.as_micros() as u64)), fault(dice)))
         .collect();
+    if let Some(storm) = storm {
+        let at = || Duration::from_micros(storm.below(FAULTS_WITHIN.as_micros() as u64));
+        faults.extend((0..storm.below(4)).map(|_| (at(), stall(storm))));
+    }
     faults.sort_by_key(|(at, _)| *at);
     faults
+}
+
+fn stall(dice: &Dice) -> Fault {
+    let after = |most_ms: u64| Duration::from_micros(dice.below(most_ms * 1000));
+    if dice.chance(30) {
+        return Fault::StallCore { core: dice.below(CORES_MAX) as u16, lasts: after(600) };
+    }
+    Fault::Stall {
+        path_part: dice.pick::<&str>(&["journal", "journal", ".log", "checkpoint", ".swap", ""]),
+        by: after(200),
+        lasts: after(300),
+        end: *dice.pick(&[None, Some(End::PowerLoss), Some(End::PowerLoss), Some(End::Kill)]),
+    }
 }
 
 fn fault(dice: &Dice) -> Fault {

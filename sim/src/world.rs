@@ -21,7 +21,10 @@ use crate::trace::Trace;
 /// A process from its start to its end.
 pub struct Process {
     executor: Executor,
+    /// Of what belongs to no core: starting and stopping.
     owner: Owner,
+    /// Each core's.
+    owners: Vec<Owner>,
     dice: Dice,
     trace: Trace,
     disk: SimDisk,
@@ -49,6 +52,7 @@ impl Process {
     ) -> Rc<Process> {
         Rc::new(Process {
             owner: executor.new_owner(),
+            owners: (0..count).map(|_| executor.new_owner()).collect(),
             executor,
             dice,
             trace,
@@ -72,6 +76,23 @@ impl Process {
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         if !self.ended.get() {
             self.executor.spawn(self.owner, task);
+        }
+    }
+
+    fn spawn_on(&self, core: CoreId, task: impl Future<Output = ()> + 'static) {
+        if !self.ended.get() {
+            self.executor.spawn(self.owners[usize::from(core.0)], task);
+        }
+    }
+
+    /// Lets a core stand still, as one that the operating system does not run; `false` takes it up again.
+    pub fn stall(&self, core: CoreId, stands_still: bool) {
+        let owner = self.owners[usize::from(core.0)];
+        // One that has failed goes nowhere any more.
+        match stands_still {
+            true => self.executor.freeze(owner),
+            false if self.failed().is_none() => self.executor.thaw(owner),
+            false => {}
         }
     }
 
@@ -104,7 +125,7 @@ impl Process {
     /// Drops all its tasks, wherever they are.
     pub fn end(&self) {
         self.ended.set(true);
-        self.executor.kill(self.owner);
+        self.owners.iter().chain([&self.owner]).for_each(|owner| self.executor.kill(*owner));
         drop(self.cores.take());
         self.links.borrow_mut().iter_mut().for_each(VecDeque::clear);
         self.changed.notify();
@@ -158,11 +179,11 @@ impl World for SimWorld {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.process.spawn(task);
+        self.process.spawn_on(self.core, task);
     }
 
     fn spawn_background(&self, task: impl Future<Output = ()> + 'static) {
-        self.process.spawn(task);
+        self.process.spawn_on(self.core, task);
     }
 
     fn random(&self) -> u128 {
@@ -178,14 +199,14 @@ impl World for SimWorld {
         let link = usize::from(self.core.0) * usize::from(process.count) + usize::from(to.0);
         process.links.borrow_mut()[link].push_back(message);
         let delay = process.dice.delay(&process.mesh_delay);
-        process.spawn(process.clone().deliver(link, to, delay));
+        process.spawn_on(to, process.clone().deliver(link, to, delay));
     }
 
     fn fail(&self, reason: &str) {
         let process = &self.process;
         process.trace.event(format_args!("core {} fails: {reason}", self.core.0));
         process.failed.borrow_mut().get_or_insert_with(|| reason.to_owned());
-        process.executor.freeze(process.owner);
+        process.owners.iter().chain([&process.owner]).for_each(|owner| process.executor.freeze(*owner));
         process.changed.notify();
     }
 }

@@ -30,7 +30,7 @@ fn last(log_start: i64, seen: &[(i64, u64)]) -> Option<FinalRead> {
 
 fn judge(events: Vec<Event>, last: Option<FinalRead>) -> Vec<AnomalyKind> {
     let mut history = History::default();
-    *history.partition(KEY) = PartitionHistory { events, has_retention: false, last };
+    *history.partition(KEY) = PartitionHistory { events, last, ..PartitionHistory::default() };
     crate::check(&history).anomalies.into_iter().map(|anomaly| anomaly.kind).collect()
 }
 
@@ -71,7 +71,7 @@ fn a_second_offset_is_a_duplicate_of_idempotent_producers_and_counted_of_others(
     assert_eq!(judge(vec![send(10, Sent::Acked(0))], end.clone()), [kind]);
     let mut history = History::default();
     *history.partition(KEY) =
-        PartitionHistory { events: vec![plain(10, Sent::Acked(1))], has_retention: false, last: end };
+        PartitionHistory { events: vec![plain(10, Sent::Acked(1))], last: end, ..PartitionHistory::default() };
     assert_eq!(crate::check(&history), Report { allowed_duplicates: 1, ..Report::default() });
 }
 
@@ -147,4 +147,28 @@ fn the_log_start_is_where_clients_moved_it() {
 fn a_committed_offset_is_not_forgotten() {
     let events = vec![Event::Commit { group: 3, offset: 5 }, Event::Committed { group: 3, offset: -1 }];
     assert_eq!(judge(events, None), [AnomalyKind::CommitWentBack { group: 3, confirmed: 5, found: -1 }]);
+}
+
+#[test]
+fn of_a_compacted_partition_the_newest_of_each_key_stays() {
+    let judge = |at_the_end: &[(i64, u64)]| {
+        let events = vec![
+            send(10, Sent::Acked(0)),
+            send(11, Sent::Acked(1)),
+            send(12, Sent::Acked(2)),
+            poll(&[(0, 10)]),
+            poll(&[(2, 12)]),
+        ];
+        let keys = Some(BTreeMap::from([(Value(10), 7), (Value(11), 8), (Value(12), 7)]));
+        let mut history = History::default();
+        *history.partition(KEY) =
+            PartitionHistory { events, keys, last: last(0, at_the_end), ..PartitionHistory::default() };
+        let anomalies = crate::check(&history).anomalies;
+        anomalies.into_iter().map(|anomaly| anomaly.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(judge(&[(0, 10), (1, 11), (2, 12)]), []);
+    assert_eq!(judge(&[(1, 11), (2, 12)]), [], "10 is superseded by 12");
+    assert_eq!(judge(&[(2, 12)]), [AnomalyKind::LostWrite { value: Value(11), offset: 1 }]);
+    let above = AnomalyKind::ReadAbove { process: CONSUMER, offset: 2, value: Value(12) };
+    assert_eq!(judge(&[(0, 10), (1, 11)]), [AnomalyKind::Unseen { value: Value(12), offset: 2 }, above]);
 }

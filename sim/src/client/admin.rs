@@ -1,5 +1,6 @@
 //! An administrator: creates and deletes topics, and deletes records, each until it is answered for good.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,9 +9,12 @@ use wire::api::k03_metadata::MetadataRequestTopic;
 use wire::api::k19_create_topics::{CreatableTopic, CreatableTopicConfig};
 use wire::api::k20_delete_topics::DeleteTopicState;
 use wire::api::k21_delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
+use wire::api::k32_describe_configs::DescribeConfigsResource;
 use wire::api::k37_create_partitions::CreatePartitionsTopic;
+use wire::api::k44_incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
 use wire::api::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, MetadataRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    IncrementalAlterConfigsRequest, MetadataRequest,
 };
 use wire::{ErrorCode, TopicPartitionId, Uuid};
 
@@ -18,11 +22,17 @@ use super::link::{Link, Lost};
 use super::{RETRY, Shared, Topic, TopicState};
 use crate::coverage::Reached;
 
+const ALTER_CONFIGS_VERSION: i16 = 1;
 const CREATE_PARTITIONS_VERSION: i16 = 3;
 const CREATE_TOPICS_VERSION: i16 = 7;
 const DELETE_TOPICS_VERSION: i16 = 6;
 const DELETE_RECORDS_VERSION: i16 = 2;
+const DESCRIBE_CONFIGS_VERSION: i16 = 4;
 const METADATA_VERSION: i16 = 12;
+/// The kind of resource that a topic is.
+const TOPIC_RESOURCE: i8 = 2;
+/// IncrementalAlterConfigs' name for giving a value.
+const SET: i8 = 0;
 const TIMEOUT_MS: i32 = 5_000;
 
 /// A topic to create.
@@ -36,6 +46,13 @@ pub struct TopicPlan {
     pub configs: Vec<(String, String)>,
 }
 
+impl TopicPlan {
+    /// Whether of each key only the newest record stays.
+    pub fn is_compacted(&self) -> bool {
+        self.configs.iter().any(|(name, value)| name == "cleanup.policy" && value == "compact")
+    }
+}
+
 /// What an administrator does, one step after the other.
 #[derive(Clone, Debug)]
 pub enum AdminStep {
@@ -43,6 +60,8 @@ pub enum AdminStep {
     Create(TopicPlan),
     /// Gives a topic so many more partitions.
     Grow(String, i32),
+    /// Gives a setting of a topic another value.
+    Configure(String, &'static str, &'static str),
     /// Deletes a topic by name.
     Delete(String),
     /// Deletes a part of a partition's records, in percent of those that there are.
@@ -76,6 +95,7 @@ async fn until_answered(shared: &Shared, kept: &mut Option<Link>, step: &AdminSt
         let done = match step {
             AdminStep::Create(plan) => create(shared, &mut link, plan).await,
             AdminStep::Grow(name, more) => grow(shared, &mut link, name, *more).await,
+            AdminStep::Configure(name, setting, value) => configure(shared, &mut link, name, (setting, value)).await,
             AdminStep::Delete(name) => delete(shared, &mut link, name).await,
             AdminStep::DeleteRecords(key, name, percent) => {
                 delete_records(shared, &mut link, (*key, name), *percent).await
@@ -126,14 +146,23 @@ async fn create(shared: &Shared, link: &mut Link, plan: &TopicPlan) -> Result<bo
         _ => return Ok(unexpected(shared, "CreateTopics", result.error_code)),
     };
     let Some(id) = id else { return Ok(false) };
-    let topic = Topic { name: plan.name.clone(), id, partitions: plan.partitions, state: TopicState::Alive };
+    let topic = Topic {
+        name: plan.name.clone(),
+        id,
+        partitions: plan.partitions,
+        state: TopicState::Alive,
+        configs: BTreeMap::new(),
+    };
     shared.trace.event(format_args!("topic {} is {id}", topic.name));
     shared.topics.borrow_mut().push(topic);
     shared.topics_changed();
     let has_retention = plan.configs.iter().any(|(name, _)| name.starts_with("retention"));
     for partition in 0..plan.partitions {
         let key = TopicPartitionId { topic: id, partition };
-        shared.history.borrow_mut().partition(key).has_retention = has_retention;
+        let mut history = shared.history.borrow_mut();
+        let partition = history.partition(key);
+        partition.has_retention = has_retention;
+        partition.keys = plan.is_compacted().then(BTreeMap::new);
     }
     Ok(true)
 }
@@ -201,12 +230,50 @@ async fn grow(shared: &Shared, link: &mut Link, name: &str, more: i32) -> Result
     }
 }
 
+async fn configure(
+    shared: &Shared,
+    link: &mut Link,
+    name: &str,
+    (setting, value): (&'static str, &'static str),
+) -> Result<bool, Lost> {
+    let found = shared.topics.borrow().iter().rfind(|topic| topic.name == name).cloned();
+    let Some(topic) = found.filter(|topic| topic.state == TopicState::Alive) else { return Ok(true) };
+    let config = AlterableConfig { name: setting.into(), config_operation: SET, value: Some(value.into()) };
+    let resource =
+        AlterConfigsResource { resource_type: TOPIC_RESOURCE, resource_name: name.into(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let response = link.ask(ALTER_CONFIGS_VERSION, &request).await?;
+    let code = response.responses.first().map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code);
+    if code != ErrorCode::None.code() {
+        return Ok(unexpected(shared, "IncrementalAlterConfigs", code));
+    }
+    let mut topics = shared.topics.borrow_mut();
+    for known in topics.iter_mut().filter(|known| known.id == topic.id) {
+        known.configs.insert(setting, value);
+    }
+    Ok(true)
+}
+
+/// The settings of a topic.
+pub(super) async fn settings(link: &mut Link, name: &str) -> Result<BTreeMap<String, Option<String>>, Lost> {
+    let resource =
+        DescribeConfigsResource { resource_type: TOPIC_RESOURCE, resource_name: name.into(), configuration_keys: None };
+    let request = DescribeConfigsRequest { resources: vec![resource], ..Default::default() };
+    let response = link.ask(DESCRIBE_CONFIGS_VERSION, &request).await?;
+    let configs = response.results.into_iter().flat_map(|result| result.configs);
+    Ok(configs.map(|config| (config.name, config.value)).collect())
+}
+
 async fn delete_records(
     shared: &Shared,
     link: &mut Link,
     (key, name): (TopicPartitionId, &str),
     percent: u64,
 ) -> Result<bool, Lost> {
+    if shared.history.borrow_mut().partition(key).keys.is_some() {
+        // Refused, as by Kafka, where nothing is deleted.
+        return Ok(true);
+    }
     let Some(end) = super::consumer::list_offset(link, name, key.partition, super::consumer::LATEST).await? else {
         return Ok(shared.may_be_gone(key.topic));
     };

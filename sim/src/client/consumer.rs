@@ -109,7 +109,8 @@ impl Consumer {
     fn polled(&mut self, key: TopicPartitionId, position: i64, data: PartitionData) {
         let high_watermark = data.high_watermark;
         match records::read(data.records.unwrap_or_default(), position) {
-            Ok(records) => {
+            Ok(records::Taken { records, next }) => {
+                self.positions.insert(key, next);
                 let Some(&(last, _)) = records.last() else { return };
                 let (name, count) = (&self.plan.name, records.len());
                 self.shared.trace.event(format_args!(
@@ -119,7 +120,6 @@ impl Consumer {
                 if last >= high_watermark {
                     self.shared.violation(format!("{name}: offset {last} at high watermark {high_watermark}"));
                 }
-                self.positions.insert(key, last + 1);
                 self.shared.history.borrow_mut().record(key, Event::Poll { process: self.process, records });
             }
             Err(what) => {

@@ -44,6 +44,16 @@ async fn look_once(shared: &Shared, link: &mut Link, committers: &[CommitterPlan
             _ => {}
         }
         if topic.state == TopicState::Alive {
+            let settings = match topic.configs.is_empty() {
+                true => BTreeMap::new(),
+                false => admin::settings(link, &topic.name).await?,
+            };
+            for (setting, value) in &topic.configs {
+                let found = settings.get(*setting).cloned().flatten();
+                if found.as_deref() != Some(*value) {
+                    shared.violation(format!("topic {}: {setting} is {found:?}, not {value}", topic.name));
+                }
+            }
             for partition in 0..topic.partitions {
                 let last = read(shared, link, topic, partition).await?;
                 let key = TopicPartitionId { topic: topic.id, partition };
@@ -102,19 +112,20 @@ async fn read(shared: &Shared, link: &mut Link, topic: &Topic, partition: i32) -
             }
         }
         match records::read(data.records.unwrap_or_default(), position) {
-            Ok(found) => last.records.extend(found),
+            Ok(found) => {
+                last.records.extend(found.records);
+                if found.next > position {
+                    position = found.next;
+                    continue;
+                }
+            }
             Err(what) => {
                 shared.violation(format!("{}-{partition} at {position}: {what}", topic.name));
                 return Ok(None);
             }
         }
-        match last.records.last() {
-            Some(&(offset, _)) if offset >= position => position = offset + 1,
-            _ => {
-                shared.violation(format!("{}-{partition} has nothing at {position}, below {end}", topic.name));
-                return Ok(None);
-            }
-        }
+        shared.violation(format!("{}-{partition} has nothing at {position}, below {end}", topic.name));
+        return Ok(None);
     }
     shared.trace.event(format_args!("{}-{partition} holds {log_start}..{end}", topic.name));
     Ok(Some(last))

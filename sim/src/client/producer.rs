@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use checkers::history::{Guarantee, ProcessId, Sent, Ticket};
+use checkers::history::{Guarantee, ProcessId, Sent, Ticket, Value};
 use wire::api::k00_produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData};
 use wire::api::{InitProducerIdRequest, ProduceRequest};
 use wire::batch::BatchOptions;
@@ -19,12 +19,18 @@ use wire::compression::Compression;
 use wire::{ErrorCode, TopicPartitionId};
 
 use super::link::{Link, Lost};
-use super::{RETRY, Shared, records};
+use super::records::{self, Keyed};
+use super::{RETRY, Shared};
 
 const PRODUCE_VERSION: i16 = 13;
 const INIT_PRODUCER_ID_VERSION: i16 = 5;
 /// Where a batch's CRC ends: flipping a bit there makes the batch invalid.
 const CRC_LAST_BYTE: usize = wire::batch::CRC_AT + 3;
+
+/// Keys of a compacted partition.
+const KEYS: u64 = 12;
+/// Of 100 records there, how many say that their key is gone.
+const TOMBSTONE_PERCENT: u64 = 15;
 
 /// What a producer is to do.
 #[derive(Clone, Debug)]
@@ -194,7 +200,14 @@ impl Producer {
         let values: Vec<_> = (0..count).map(|_| shared.new_value()).collect();
         let guarantee = if self.plan.idempotent { Guarantee::Once } else { Guarantee::AtLeastOnce };
         let mut history = shared.history.borrow_mut();
-        let tickets = values.iter().map(|value| history.send(key, self.process, *value, guarantee)).collect();
+        let mut keyed = |value: &Value| {
+            let keys = history.partition(key).keys.as_mut()?;
+            let keyed = Keyed { key: shared.dice.below(KEYS), is_tombstone: shared.dice.chance(TOMBSTONE_PERCENT) };
+            keys.insert(*value, keyed.key);
+            Some(keyed)
+        };
+        let values: Vec<_> = values.iter().map(|value| (*value, keyed(value))).collect();
+        let tickets = values.iter().map(|(value, _)| history.send(key, self.process, *value, guarantee)).collect();
         let mut options = BatchOptions { compression: self.plan.compression, ..Default::default() };
         if let Some((producer_id, producer_epoch)) = self.identity {
             let next = self.sequences.entry(key).or_insert(0);

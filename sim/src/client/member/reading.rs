@@ -190,19 +190,24 @@ impl Member {
     }
 
     fn process(&mut self, key: TopicPartitionId, position: i64, data: PartitionData) {
-        let records = match records::read(data.records.unwrap_or_default(), position) {
-            Ok(records) => records,
+        let taken = match records::read(data.records.unwrap_or_default(), position) {
+            Ok(taken) => taken,
             Err(what) => {
                 return self.shared.violation(format!("{}: {}-{}: {what}", self.name, key.topic, key.partition));
             }
         };
-        let Some(&(last, _)) = records.last() else { return };
+        let records::Taken { records, next } = taken;
+        if next == position {
+            return;
+        }
         let Some(held) = self.held.get_mut(&key) else { return };
-        held.position = Some(last + 1);
+        held.position = Some(next);
         self.shared
             .trace
-            .event(format_args!("{} processes {}-{} from {position} to {last}", self.name, held.topic, key.partition));
-        self.record(GroupAction::Processed { partition: key, from: position, to: last + 1 });
-        self.shared.history.borrow_mut().record(key, Event::Poll { process: self.process, records });
+            .event(format_args!("{} processes {}-{} from {position} to {next}", self.name, held.topic, key.partition));
+        self.record(GroupAction::Processed { partition: key, from: position, to: next });
+        if !records.is_empty() {
+            self.shared.history.borrow_mut().record(key, Event::Poll { process: self.process, records });
+        }
     }
 }
