@@ -135,7 +135,12 @@ def small_files(context):
         snapshots = segments(broker, "files", 0, ".snapshot")
         context.expect(snapshots, "no snapshot of the producers")
         printed = dump(context, snapshots[-1:])
-        context.expect(len(re.findall(r"producerId: \d+ producerEpoch: 0", printed)) == 1, f"not one producer: {printed}")
+        # One producer; its last batches, at most five, oldest first: Kafka, which keeps one of each producer, takes the last.
+        batches = re.findall(r"producerId: (\d+) producerEpoch: 0 .*lastOffset: (\d+)", printed)
+        context.expect(len({producer for producer, _ in batches}) == 1, f"not one producer: {printed}")
+        ends = [int(end) for _, end in batches]
+        context.expect(len(ends) <= 5 and ends == sorted(ends), f"not its last batches, oldest first: {printed}")
+        context.expect(ends[-1] == RECORDS // 10 - 1, f"not its last batch: {printed}")
         properties = dict(line.split("=", 1) for line in (broker.data / "meta.properties").read_text().splitlines()
                           if not line.startswith("#"))
         context.expect({"version", "cluster.id", "node.id", "directory.id"} <= set(properties), f"meta.properties: {properties}")
