@@ -8,22 +8,10 @@ use engine::disk::{BLOCK, Disk};
 use engine::journal::format::{GROUP_HEADER_BYTES, decode_group};
 use engine::memory_disk::MemoryDisk;
 use engine::recovery::Code;
-use support::{Core, disk, recovered, run};
+use support::{checkpointed, crashed, recovered, run};
 
 const JOURNAL: &str = "/data/journal/core-0/000.journal";
 const SEGMENT: &str = "/data/topic1-0/00000000000000000000.log";
-
-/// Three groups of one batch each, not filed; then the power goes.
-fn crashed() -> MemoryDisk {
-    let disk = disk(1);
-    let mut core = Core::start(&disk, 0);
-    core.create(1);
-    for len in [100, 5000, 100] {
-        core.append_durably(1, len);
-    }
-    disk.crash();
-    disk
-}
 
 fn refusal(disk: &MemoryDisk) -> (Code, PathBuf, u64) {
     let before = (disk.contents(Path::new(JOURNAL)), disk.contents(Path::new(SEGMENT)));
@@ -98,22 +86,6 @@ fn damaged_checkpoints_are_refused() {
         disk.damage(&path, 20, &[0xff]);
         assert_eq!(refusal(&disk), (Code::CheckpointDamaged, path, 0));
     }
-}
-
-/// Batches that are filed, synced and out of the journal; two more are in it.
-fn checkpointed() -> MemoryDisk {
-    let disk = disk(2);
-    let mut core = Core::start(&disk, 0);
-    core.create(1);
-    for _ in 0..12 {
-        core.append_durably(1, 3000);
-    }
-    run(core.store.close()).expect("the disk is fine");
-    let mut core = Core::start(&disk, 0);
-    core.append_durably(1, 3000);
-    core.append_durably(1, 3000);
-    disk.crash();
-    disk
 }
 
 #[test]

@@ -12,39 +12,11 @@ use engine::memory::Chunk;
 use engine::memory_disk::{Fault, MemoryDisk, Operation};
 use engine::recovery::{Code, Recovery};
 use engine::segment::names::{cleaned_file_name, deleted_folder_name, swap_file_name};
-use support::{Core, data_dir, disk, key, recovered, run};
+use support::{Core, checkpointed, crashed, data_dir, disk, key, recovered, run};
 
 const JOURNAL: &str = "/data/journal/core-0/000.journal";
 const SEGMENT: &str = "/data/topic1-0/00000000000000000000.log";
 const THIRD_GROUP: u64 = 3 * BLOCK as u64;
-
-/// Three groups of one batch each, of one block, two and one, none of it filed; then the power goes.
-fn crashed() -> MemoryDisk {
-    let disk = disk(1);
-    let mut core = Core::start(&disk, 0);
-    core.create(1);
-    for len in [100, 5000, 100] {
-        core.append_durably(1, len);
-    }
-    disk.crash();
-    disk
-}
-
-/// Twelve batches that were cleanly closed, and two more in the journal; then the power goes.
-fn checkpointed() -> MemoryDisk {
-    let disk = disk(2);
-    let mut core = Core::start(&disk, 0);
-    core.create(1);
-    for _ in 0..12 {
-        core.append_durably(1, 3000);
-    }
-    run(core.store.close()).expect("the disk is fine");
-    let mut core = Core::start(&disk, 0);
-    core.append_durably(1, 3000);
-    core.append_durably(1, 3000);
-    disk.crash();
-    disk
-}
 
 /// Several segments, cleanly closed. Returns the last's base offset too.
 fn segments() -> (MemoryDisk, i64) {

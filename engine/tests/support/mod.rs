@@ -169,3 +169,31 @@ impl Core {
         }
     }
 }
+
+/// Three groups of one batch each, of one block, two and one, none of it filed; then the power goes.
+pub fn crashed() -> MemoryDisk {
+    let disk = disk(1);
+    let mut core = Core::start(&disk, 0);
+    core.create(1);
+    for len in [100, 5000, 100] {
+        core.append_durably(1, len);
+    }
+    disk.crash();
+    disk
+}
+
+/// Twelve batches that were cleanly closed, and two more in the journal; then the power goes.
+pub fn checkpointed() -> MemoryDisk {
+    let disk = disk(2);
+    let mut core = Core::start(&disk, 0);
+    core.create(1);
+    for _ in 0..12 {
+        core.append_durably(1, 3000);
+    }
+    run(core.store.close()).expect("the disk is fine");
+    let mut core = Core::start(&disk, 0);
+    core.append_durably(1, 3000);
+    core.append_durably(1, 3000);
+    disk.crash();
+    disk
+}
