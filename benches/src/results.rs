@@ -16,7 +16,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
-use loadgen::result::folder;
+use loadgen::result::{Comparison, folder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,20 +66,6 @@ pub struct RunResult<M = Measurement> {
     pub comparison: Comparison,
     /// The figures.
     pub measurement: M,
-}
-
-/// A run's place in a comparison of pairs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Comparison {
-    /// Names all runs that were made together.
-    pub id: String,
-    /// Which pair, from 1.
-    pub pair: u32,
-    /// `a` or `b`; ratios are a / b.
-    pub side: String,
-    /// 1 when it ran first in its pair, else 2.
-    pub position: u32,
 }
 
 /// What surrounds a result: text files beside it.

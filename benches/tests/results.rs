@@ -10,9 +10,10 @@ use std::time::Duration;
 use benches::driver::{Load, Outcome};
 use benches::groups::{GroupLoad, GroupMeasurement, GroupResources, NamedLatency};
 use benches::measurement::{Latency, Measurement, Validity};
-use benches::results::{self, Comparison, Durability, GROUP_SCHEMA, INDEX, RunResult, SCHEMA, Surroundings};
+use benches::results::{self, Durability, GROUP_SCHEMA, INDEX, RunResult, SCHEMA, Surroundings};
 use hdrhistogram::Histogram;
 use loadgen::resources::procfs::{Machine, Process};
+use loadgen::result::Comparison;
 use serde_json::Value;
 
 fn folder() -> PathBuf {

@@ -137,7 +137,7 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
         floor: run.floor,
         kafka: run.kafka,
         kafka_version: run.kafka_version,
-        revision: compare::revision(),
+        revision: loadgen::systems::revision(),
         data: run.data,
         cpu: run.server_cpu,
         partita_settings: run.partita_settings,
@@ -145,7 +145,7 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
     eprintln!("seed {}", settings.seed);
     CpuList::new(vec![run.client_cpu]).ok_or("--client-cpu: no such processor")?.pin_this_thread()?;
     if servers.kafka.is_some() {
-        compare::warm_page_cache(&servers.data, run.page_cache_mib << 20)?;
+        loadgen::systems::warm_page_cache(&servers.data, run.page_cache_mib << 20)?;
     }
     let _asleep = servers.quiet_peer()?;
     for trial in chosen {

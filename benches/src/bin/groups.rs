@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use benches::compare::{self, Environment, Peer, Servers, Settings};
+use benches::compare::{Environment, Peer, Servers, Settings};
 use benches::groups::{self, Scale};
 use clap::{Args, Parser, Subcommand};
 use loadgen::resources::affinity::CpuList;
@@ -139,7 +139,7 @@ fn execute(results: &std::path::Path, run: Run) -> Result<(), Box<dyn Error>> {
         floor: PathBuf::new(),
         kafka: Some(run.kafka),
         kafka_version: run.kafka_version,
-        revision: compare::revision(),
+        revision: loadgen::systems::revision(),
         data: run.data,
         cpu: run.server_cpu,
         partita_settings: run.partita_settings,

@@ -4,7 +4,7 @@
 //! interval; every run is kept, also the suspect ones, with the reason.
 
 pub mod catalog;
-pub(crate) mod machine;
+mod machine;
 mod report;
 pub(crate) mod server;
 
@@ -12,16 +12,18 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use loadgen::resources::idle::wait_until_idle;
+use loadgen::result::Comparison;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use self::catalog::{Side, System, Trial};
-pub use self::machine::{Environment, revision, warm_page_cache};
+pub use self::machine::Environment;
 pub use self::report::{by_id, print as print_report};
 pub use self::server::{Peer, ServerError, Servers};
 use crate::admin::{self, AdminError};
 use crate::driver::{self, DriveError, Load, Outcome};
 use crate::measurement::Measurement;
-use crate::results::{self, Comparison, RunResult, SCHEMA, Surroundings};
+use crate::results::{self, RunResult, SCHEMA, Surroundings};
 
 /// A JVM's first half minute costs twice the CPU.
 pub(crate) const JVM_WARM_UP: Duration = Duration::from_secs(20);
@@ -97,7 +99,7 @@ fn measure(
     side: &Side,
     comparison: Comparison,
 ) -> Result<(), CompareError> {
-    let busy = machine::wait_until_idle(settings.idle_within)?;
+    let busy = wait_until_idle(settings.idle_within)?;
     let started = now();
     let Round { load, outcome, broker } = round(settings, servers, side)?;
     let mut measurement = Measurement::new(&load, &outcome);

@@ -20,6 +20,8 @@ use std::io;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use loadgen::resources::idle::wait_until_idle;
+use loadgen::result::Comparison;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use wire::ErrorCode;
 
@@ -29,8 +31,8 @@ pub use self::report::by_id;
 use crate::admin::{self, AdminError, Resource};
 use crate::compare::catalog::System;
 use crate::compare::server::Server;
-use crate::compare::{Environment, JVM_WARM_UP, ServerError, Servers, Settings, machine, now};
-use crate::results::{self, Comparison, Durability, GROUP_SCHEMA, RunResult, Surroundings};
+use crate::compare::{Environment, JVM_WARM_UP, ServerError, Servers, Settings, now};
+use crate::results::{self, Durability, GROUP_SCHEMA, RunResult, Surroundings};
 
 /// Why a run has no result.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +124,7 @@ fn measure(
     comparison: Comparison,
     seed: u64,
 ) -> Result<(), GroupsError> {
-    let busy = machine::wait_until_idle(settings.idle_within)?;
+    let busy = wait_until_idle(settings.idle_within)?;
     let started = now();
     let Round { mut measurement, histograms, scenario, broker } =
         round(settings, servers, trial, system, durability, seed)?;

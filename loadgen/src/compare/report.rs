@@ -147,22 +147,12 @@ fn figure(metric: &Metric, pairs: &[(&RunResult, &RunResult)]) -> Figure {
     }
 }
 
-/// A durability class in words.
-pub fn durability(class: Durability) -> &'static str {
-    match class {
-        Durability::PageCacheOnly => "page cache only",
-        Durability::FlushedAtIntervals => "flushed at intervals",
-        Durability::FlushedBeforeAck => "flushed before the ack",
-        Durability::Unknown => "durability unknown",
-    }
-}
-
 impl Ratios {
     /// The whole comparison as text.
     pub fn render(&self) -> String {
         let mut text = format!("{}: a / b over {} pairs, geometric mean and 95 % interval\n", self.id, self.pairs);
         for (name, side) in [("a", &self.a), ("b", &self.b)] {
-            let _ = writeln!(text, "{name}: {} {}, {}", side.system, side.version, durability(side.durability));
+            let _ = writeln!(text, "{name}: {} {}, {}", side.system, side.version, side.durability.words());
         }
         if self.a.durability != self.b.durability {
             text.push_str(

@@ -70,7 +70,7 @@ impl Legend {
 
 /// When an acknowledged record is safe, as a label.
 pub fn class_label(class: Durability) -> Markup {
-    html! { span class=(words::durability_class(class)) title=(words::durability_meaning(class)) { (words::durability(class)) } }
+    html! { span class=(words::durability_class(class)) title=(words::durability_meaning(class)) { (class.words()) } }
 }
 
 /// Figures side by side where there is room.

@@ -25,16 +25,6 @@ pub fn system_name(name: &str) -> &str {
     }
 }
 
-/// A durability class in few words.
-pub fn durability(class: Durability) -> &'static str {
-    match class {
-        Durability::PageCacheOnly => "page cache only",
-        Durability::FlushedAtIntervals => "flushed at intervals",
-        Durability::FlushedBeforeAck => "flushed before the ack",
-        Durability::Unknown => "durability unknown",
-    }
-}
-
 /// The class as the style sheet names it.
 pub fn durability_class(class: Durability) -> &'static str {
     match class {

@@ -76,7 +76,10 @@ fn text_of(path: &str) -> String {
 }
 
 /// What stands behind the colon of the first line that starts with `name`; empty when there is none.
-fn line_of(path: &str, name: &str) -> io::Result<String> {
+///
+/// # Errors
+/// When the file is not readable.
+pub fn line_of(path: &str, name: &str) -> io::Result<String> {
     let text = fs::read_to_string(path)?;
     let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':'));
     Ok(line.map_or(String::new(), |(_, value)| value.trim().to_owned()))

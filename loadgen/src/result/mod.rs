@@ -99,6 +99,18 @@ pub enum Durability {
     Unknown,
 }
 
+impl Durability {
+    /// The class in few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Durability::PageCacheOnly => "page cache only",
+            Durability::FlushedAtIntervals => "flushed at intervals",
+            Durability::FlushedBeforeAck => "flushed before the ack",
+            Durability::Unknown => "durability unknown",
+        }
+    }
+}
+
 /// A run's place in a comparison of pairs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

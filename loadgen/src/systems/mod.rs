@@ -33,6 +33,7 @@ use crate::result::{Durability, SystemInfo};
 
 pub use fetch::cache_folder;
 pub use page_cache::warm_page_cache;
+pub use partita::revision;
 use process::ServerProcess;
 
 /// How long a broker may take from its start to its first sensible answer.
@@ -247,11 +248,6 @@ impl Running {
     /// What a result says of it.
     pub fn info(&self) -> &SystemInfo {
         &self.info
-    }
-
-    /// Says that the broker at an address is known to be of this durability class.
-    pub fn set_durability(&mut self, durability: Durability) {
-        self.info.durability = durability;
     }
 
     /// Its command and settings: `broker.conf` of a run, without the folders of this machine.

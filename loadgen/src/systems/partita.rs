@@ -111,7 +111,7 @@ fn is_stale(binary: &Path) -> bool {
 }
 
 /// The commit of this program's sources, with `-dirty` when they differ from it; empty outside a repository.
-fn revision() -> String {
+pub fn revision() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(arguments).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
